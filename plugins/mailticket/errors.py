@@ -1,0 +1,142 @@
+"""Every error that mailticket raises, in one tree.
+
+A verdict is never an error (see ``decision.Verdict``); an error means that machinery failed.
+``transient`` says whether trying again soon may help: only ``dag.py`` turns that into a retry.
+
+::
+
+    MailticketError
+    ├─ ConfigurationError      a value that a person typed is wrong (carries Faults)
+    ├─ NotFound                a name that a person typed does not exist (inbox, class, run)
+    ├─ MessageGone             the message vanished from the mailbox (somebody removed it)
+    ├─ LimitExceeded           a message passes one of the limits of SPEC 1.3
+    ├─ Lapsed                  this pass lost its lease: another one works on the inbox
+    └─ ServiceError            a server is in the way
+       ├─ MailboxError
+       │  ├─ MailboxUnavailable      transient: name, network, timeout, throttled, BYE
+       │  ├─ SignInRefused           login refused, or no common method
+       │  ├─ InsecureConnection      certificate not trusted, STARTTLS not offered
+       │  ├─ FolderMissing           the folder does not exist, or cannot be opened
+       │  └─ ReadOnlyFolder          the folder may not be changed
+       ├─ StoreUnavailable           transient: PostgreSQL cannot be reached, or dropped us
+       ├─ StoreOutdated              the schema is missing or older than the code: migrate
+       ├─ ConnectionMissing          the Airflow Connection does not exist or lacks a field
+       ├─ MailServerUnavailable      transient: SMTP out of reach, or 4xx
+       └─ MailRefused                SMTP said 5xx: this mail will never be taken
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One wrong value: where it stands, what it is, and what would be right."""
+
+    inbox: str
+    """Inbox name, or ``""`` for the settings of all inboxes."""
+    field: str
+    value: str
+    allowed: str
+
+    def __str__(self) -> str:
+        where = f"inbox {self.inbox}" if self.inbox else "settings"
+        return f"{where}: {self.field} = {self.value}: {self.allowed}"
+
+
+class MailticketError(Exception):
+    """The root: catch it to catch all of ours."""
+
+    transient = False
+
+
+class ConfigurationError(MailticketError):
+    """One or more values are wrong."""
+
+    def __init__(self, *faults: Fault) -> None:
+        self.faults = faults
+        super().__init__("; ".join(map(str, faults)))
+
+
+class NotFound(MailticketError):
+    """A name that a person gave does not exist."""
+
+
+class MessageGone(MailticketError):
+    """The message is no longer in the mailbox."""
+
+
+class LimitExceeded(MailticketError):
+    """A message passes a limit; ``limit`` names it as SPEC 1.3 does."""
+
+    def __init__(self, limit: str, reason: str) -> None:
+        self.limit = limit
+        super().__init__(f"{limit}: {reason}")
+
+
+class Lapsed(MailticketError):
+    """Another pass holds the lease of this inbox."""
+
+    transient = True
+
+
+class ServiceError(MailticketError):
+    """A server that is needed does not do what is asked."""
+
+
+class MailboxError(ServiceError):
+    """The mailbox, or the way to it, is at fault."""
+
+
+class MailboxUnavailable(MailboxError):
+    """Not reachable now; trying again may help.
+
+    ``retry_after`` is the number of seconds that the server asked for, if it did.
+    """
+
+    transient = True
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(reason)
+
+
+class SignInRefused(MailboxError):
+    """Never repeated quickly: accounts get locked."""
+
+
+class InsecureConnection(MailboxError):
+    """The connection cannot be made safe; it is never used in clear instead."""
+
+
+class FolderMissing(MailboxError):
+    """The folder does not exist or cannot be opened."""
+
+
+class ReadOnlyFolder(MailboxError):
+    """The server opened the folder for reading only."""
+
+
+class StoreUnavailable(ServiceError):
+    """PostgreSQL is out of reach."""
+
+    transient = True
+
+
+class StoreOutdated(ServiceError):
+    """``bin/mailticket migrate`` has to be run."""
+
+
+class ConnectionMissing(ServiceError):
+    """An Airflow Connection does not exist or lacks what is needed."""
+
+
+class MailServerUnavailable(ServiceError):
+    """The mail waits in the outbox."""
+
+    transient = True
+
+
+class MailRefused(ServiceError):
+    """The server will never take this mail."""
