@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.database import Database, DatabaseServer
 from services.dovecot import Dovecot
 
 
@@ -36,3 +37,29 @@ def make_dovecot(tmp_path: Path) -> Iterator[Callable[..., Dovecot]]:
     yield make
     for server in started:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[DatabaseServer]:
+    """One PostgreSQL for the session (with xdist: for each worker)."""
+    server = DatabaseServer.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def database(postgres_server: DatabaseServer) -> Iterator[Database]:
+    """Give this test a database of its own, with mailticket's tables and nothing in them."""
+    made = postgres_server.migrated()
+    yield made
+    postgres_server.drop(made)
+
+
+@pytest.fixture
+def empty_database(postgres_server: DatabaseServer) -> Iterator[Database]:
+    """Give this test a database of its own, with nothing in it."""
+    made = postgres_server.empty()
+    yield made
+    postgres_server.drop(made)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from demo.ports import LOOPBACK, free_ports, wait_until_open
 from services.certificates import Authority, Certificate
-from services.ports import LOOPBACK, free_ports, wait_until_open
 
 _CONFIGURATION = """\
 protocols = imap pop3
