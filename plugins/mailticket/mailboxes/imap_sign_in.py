@@ -1,0 +1,160 @@
+"""Signing in to IMAP: which way, each way, and what a refusal means."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Callable
+
+from mailticket.errors import SignInRefused
+from mailticket.mailboxes import imap_answer, imap_faults, imap_wire
+from mailticket.mailboxes.imap_answer import readable
+from mailticket.mailboxes.imap_session import Session, connect
+from mailticket.mailboxes.login import MailboxLogin
+
+
+def open_session(login: MailboxLogin) -> Session:
+    """Connect and sign in; capabilities are those after the sign-in (Dovecot shows MOVE then)."""
+    return sign_in(connect(login))
+
+
+def sign_in(wire: imap_wire.Wire) -> Session:
+    """Sign in on a greeted wire; closes it when refused."""
+    login = wire._login  # noqa: SLF001
+    session = Session(login, wire)
+    try:
+        with imap_faults.translated("sign-in", login):
+            wire.begin()
+            wire.be_patient(login.read_timeout)
+            if wire.state == "NONAUTH":
+                _authenticate(session)
+            session.capabilities = _capabilities_now(wire)
+    except Exception:
+        wire.shutdown()
+        raise
+    return session
+
+
+def _capabilities_now(wire: imap_wire.Wire) -> frozenset[str]:
+    """Take the capabilities that came with the sign-in's OK, else ask (RFC 3501, 7.2.1)."""
+    told = wire.take("CAPABILITY")
+    if not told:
+        _, told = wire.capability()
+    line = told[-1] or b""
+    wire.capabilities = tuple(readable(line, 10_000).upper().split())
+    return frozenset(wire.capabilities)
+
+
+def _authenticate(session: Session) -> None:
+    wire, login = session.wire, session.login
+    method = _method(session)
+    wire.take("CAPABILITY")
+    wire.hushed = True
+    try:
+        _METHODS[method](session)
+    except imap_wire.abort:
+        if wire.untagged_responses.get("BYE"):
+            words = readable(wire.take("BYE")[-1])
+            raise imap_faults.sign_in_fault(words, login) from None
+        raise
+    except imap_faults.REFUSALS:
+        words = imap_faults.last_words(wire)
+        imap_faults.refuse_to_be_throttled(words, login)
+        raise imap_faults.sign_in_fault(words, login) from None
+    finally:
+        wire.hushed = False
+
+
+def _method(session: Session) -> str:
+    """Choose the way to sign in; raises ``SignInRefused`` when the server does not offer it."""
+    login, offered = session.login, session.capabilities
+    mechanisms = sorted(word[5:] for word in offered if word.startswith("AUTH="))
+    if login.auth == "password":
+        plain = f"{login.login}{login.password}".isascii()
+        if "LOGINDISABLED" not in offered and (plain or "PLAIN" not in mechanisms):
+            return "password"
+        if "PLAIN" in mechanisms:
+            return "PLAIN"
+        hint = "use tls = starttls or implicit" if login.tls == "none" else "choose another auth"
+        raise SignInRefused(f"{login.server} accepts no password on this connection: {hint}")
+    if login.auth == "XOAUTH2" and not login.token:
+        raise SignInRefused(f"there is no token to sign {login.login} in with XOAUTH2")
+    if login.auth in mechanisms or not mechanisms:
+        return login.auth
+    raise SignInRefused(
+        f"{login.server} does not offer {login.auth}; "
+        f"it offers {', '.join(mechanisms)}: change auth in the Connection's Extra"
+    )
+
+
+def _by_password(session: Session) -> None:
+    login = session.login
+    words = [imap_answer.quoted(word).encode() for word in (login.login, login.password)]
+    status, said = session.wire._simple_command("LOGIN", *words)  # noqa: SLF001
+    if status != "OK":
+        raise imap_wire.error(said)
+    session.wire.state = "AUTH"
+
+
+def _by_plain(session: Session) -> None:
+    session.box.login_utf8(session.login.login, session.login.password, None)
+
+
+def _by_login(session: Session) -> None:
+    """SASL LOGIN: two questions, two answers."""
+    answers = iter([session.login.login.encode(), session.login.password.encode()])
+    session.wire.authenticate("LOGIN", lambda _: next(answers, None))
+
+
+def _by_cram_md5(session: Session) -> None:
+    """RFC 2195."""
+    login = session.login
+
+    def answer(challenge: bytes) -> bytes:
+        digest = hmac.new(login.password.encode(), challenge, "md5").hexdigest()
+        return f"{login.login} {digest}".encode()
+
+    session.wire.authenticate("CRAM-MD5", answer)
+
+
+def _by_xoauth2(session: Session) -> None:
+    """Send the bearer token once; a second question carries the fault and wants an empty answer."""
+    login = session.login
+    faults: list[bytes] = []
+
+    def answer(challenge: bytes) -> bytes:
+        if challenge:
+            faults.append(challenge)
+            return b""
+        return f"user={login.login}\1auth=Bearer {login.token}\1\1".encode()
+
+    try:
+        session.wire.authenticate("XOAUTH2", answer)
+    except imap_wire.abort:
+        raise
+    except imap_wire.error:
+        words = imap_faults.last_words(session.wire)
+        told = _oauth_fault(faults)
+        imap_faults.refuse_to_be_throttled(words, login)
+        raise imap_faults.sign_in_fault(f"{words}{told}", login) from None
+
+
+def _oauth_fault(faults: list[bytes]) -> str:
+    """Read the JSON that comes as a second question: ``{"status":"400","scope":"…"}``."""
+    if not faults:
+        return ""
+    try:
+        told = json.loads(faults[-1])
+        said = " ".join(f"{name}={told[name]}" for name in ("status", "scope") if name in told)
+    except (ValueError, TypeError, RecursionError):
+        said = ""
+    return f" ({readable(said)})" if said else ""
+
+
+_METHODS: dict[str, Callable[[Session], None]] = {
+    "password": _by_password,
+    "PLAIN": _by_plain,
+    "LOGIN": _by_login,
+    "CRAM-MD5": _by_cram_md5,
+    "XOAUTH2": _by_xoauth2,
+}
