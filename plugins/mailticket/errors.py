@@ -10,6 +10,7 @@ A verdict is never an error (see ``decision.Verdict``); an error means that mach
     ├─ NotFound                a name that a person typed does not exist (inbox, class, run)
     ├─ MessageGone             the message vanished from the mailbox (somebody removed it)
     ├─ LimitExceeded           a message passes one of the limits of SPEC 1.3
+    ├─ RowRefused              PostgreSQL refuses this row (a constraint, a value)
     ├─ Lapsed                  this pass lost its lease: another one works on the inbox
     └─ ServiceError            a server is in the way
        ├─ MailboxError
@@ -81,6 +82,14 @@ class Lapsed(MailticketError):
     transient = True
 
 
+class RowRefused(MailticketError):
+    """The database does not take a row: the message that made it fails, the others go on."""
+
+    def __init__(self, reason: str, constraint: str = "") -> None:
+        self.constraint = constraint
+        super().__init__(reason)
+
+
 class ServiceError(MailticketError):
     """A server that is needed does not do what is asked."""
 
@@ -133,10 +142,30 @@ class ConnectionMissing(ServiceError):
 
 
 class MailServerUnavailable(ServiceError):
-    """The mail waits in the outbox."""
+    """The mail waits in the outbox.
+
+    ``maybe_taken``: all of it was sent and no answer came, so that sending it again may double it.
+    ``only_this_mail``: a 4xx for this mail or recipient; others may be taken meanwhile.
+    """
 
     transient = True
 
+    def __init__(
+        self, reason: str, *, maybe_taken: bool = False, only_this_mail: bool = False
+    ) -> None:
+        self.maybe_taken = maybe_taken
+        self.only_this_mail = only_this_mail
+        super().__init__(reason)
+
 
 class MailRefused(ServiceError):
-    """The server will never take this mail."""
+    """The server will never take this mail.
+
+    ``too_big``: it might take it without the original. ``sender_refused``: it might take it from
+    another envelope sender.
+    """
+
+    def __init__(self, reason: str, *, too_big: bool = False, sender_refused: bool = False) -> None:
+        self.too_big = too_big
+        self.sender_refused = sender_refused
+        super().__init__(reason)

@@ -1,0 +1,133 @@
+"""Where mail is handed in and as whom: an Airflow Connection of type ``smtp``, read.
+
+It means what it means to Airflow's own SmtpHook (provider smtp 3.2), but for three things: with
+``ssl_context`` unset the certificate is verified in every TLS mode, TLS is not asked for inside of
+TLS (the hook's default does), and ``retry_limit`` is not read, since retries are the outbox's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mailticket.errors import ConfigurationError, ConnectionMissing, Fault
+
+Tls = Literal["implicit", "starttls", "none"]
+
+_PORTS: dict[Tls, int] = {"implicit": 465, "starttls": 25, "none": 25}  # as smtplib's
+_LONGEST_WAIT = 3600  # seconds
+_TRUE = ("true", "1", "yes", "on")
+_FALSE = ("", "false", "0", "no", "off", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpLogin:
+    """Where to hand mail in, and as whom."""
+
+    host: str
+    port: int
+    login: str = ""
+    password: str = field(default="", repr=False)
+    access_token: str = field(default="", repr=False)
+    """With one, the sign-in is XOAUTH2 and the password unused."""
+    tls: Tls = "implicit"
+    verify: bool = True
+    ca: str = ""
+    """A file of CA certificates, or the PEM text itself; ``""``: the system's."""
+    timeout: float = 30
+    """Seconds for the connection and for each answer but the one to a whole mail."""
+    data_timeout: float = 300
+    """Seconds for a whole mail, and for its answer: giving up early sends a mail twice.
+
+    RFC 5321, 4.5.3.2.6 says ten minutes; half of that keeps a dead server from blocking a task.
+    """
+    from_email: str = ""
+    """Stands in as envelope sender where the server refuses the null sender."""
+
+
+def smtp_login_from(
+    host: str | None,
+    port: int | None,
+    login: str | None,
+    password: str | None,
+    extra: Mapping[str, object],
+) -> SmtpLogin:
+    """Read an Airflow Connection of type ``smtp``; ``extra`` is its Extra, decoded.
+
+    As Airflow's: ``disable_ssl``, ``disable_tls``, ``timeout``, ``from_email``, ``ssl_context``
+    (``none``: not verified), ``auth_type`` with ``access_token``. Ours: ``tls``, which goes before
+    the two ``disable_…``, ``ca`` and ``data_timeout``.
+    """
+    if not host:
+        raise ConnectionMissing("the SMTP Connection has no host")
+    tls = _tls(extra)
+    return SmtpLogin(
+        host=host,
+        port=port or _PORTS[tls],
+        login=login or "",
+        password=password or "",
+        access_token=_access_token(extra),
+        tls=tls,
+        verify=_choice(extra, "ssl_context", ("default", "none")) != "none",
+        ca=str(extra.get("ca") or ""),
+        timeout=_seconds(extra, "timeout", 30),
+        data_timeout=_seconds(extra, "data_timeout", 300),
+        from_email=str(extra.get("from_email") or ""),
+    )
+
+
+def _tls(extra: Mapping[str, object]) -> Tls:
+    match _choice(extra, "tls", ("", "implicit", "starttls", "none")):
+        case "implicit":
+            return "implicit"
+        case "starttls":
+            return "starttls"
+        case "none":
+            return "none"
+    if not _switch(extra, "disable_ssl"):
+        return "implicit"
+    return "none" if _switch(extra, "disable_tls") else "starttls"
+
+
+def _access_token(extra: Mapping[str, object]) -> str:
+    if _choice(extra, "auth_type", ("basic", "oauth2")) != "oauth2":
+        return ""
+    token = str(extra.get("access_token") or "")
+    if not token:
+        raise ConnectionMissing("the SMTP Connection: auth_type oauth2 needs an access_token")
+    return token
+
+
+def _choice(extra: Mapping[str, object], name: str, allowed: tuple[str, ...]) -> str:
+    """Read one of ``allowed``; the first is the default."""
+    value = str(extra.get(name) or allowed[0]).lower()
+    if value not in allowed:
+        raise _wrong(name, value, "one of " + ", ".join(a for a in allowed if a))
+    return value
+
+
+def _switch(extra: Mapping[str, object], name: str) -> bool:
+    """Read a boolean; people write them into JSON as text, too, and "false" is not true."""
+    value = extra.get(name)
+    text = "" if value is None else str(value).strip().lower()
+    if text not in _TRUE + _FALSE:
+        raise _wrong(name, text, "true or false")
+    return text in _TRUE
+
+
+def _seconds(extra: Mapping[str, object], name: str, default: float) -> float:
+    value = extra.get(name)
+    if value is None or value == "":
+        return default
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds <= _LONGEST_WAIT:
+        raise _wrong(name, str(value), "a number of seconds, more than 0, at most 3600")
+    return seconds
+
+
+def _wrong(name: str, value: str, allowed: str) -> ConfigurationError:
+    return ConfigurationError(Fault("", f"SMTP Connection, Extra {name}", value[:100], allowed))
