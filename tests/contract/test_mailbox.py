@@ -1,0 +1,287 @@
+"""The same behaviour of every kind of mailbox: in memory, Dovecot, mail-devel."""
+
+from __future__ import annotations
+
+import imaplib  # noqa: TID251 - the other client, beside ours
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol
+
+import pytest
+
+from demo.ports import LOOPBACK, free_ports, wait_until_open
+from mailticket.errors import FolderMissing, MessageGone
+from mailticket.mailboxes.base import Mailbox, Settlement
+from mailticket.mailboxes.imap import open_imap
+from mailticket.mailboxes.login import MailboxLogin
+from mailticket.mailboxes.memory import MemoryFolder, MemoryServer
+from services.dovecot import Dovecot
+
+_users = count()
+
+
+def mail(number: int, size: int = 0) -> bytes:
+    head = f"Message-ID: <{number}@contract.example>\r\nSubject: mail {number}\r\n"
+    return (f"{head}\r\nText of mail {number}\r\n" + "x" * 70 + "\r\n").encode() + b"y" * size
+
+
+class Kind(Protocol):
+    """What the tests do to a mailbox from outside."""
+
+    def open(self, folder: str | None = None) -> AbstractContextManager[Mailbox]: ...
+    def deliver(self, original: bytes) -> None: ...
+    def create(self, folder: str) -> None: ...
+    def remove(self, uid: str) -> None: ...
+    def flags(self) -> set[bytes]: ...
+
+
+@dataclass
+class InMemory:
+    server: MemoryServer = field(default_factory=MemoryServer)
+
+    def open(self, folder: str | None = None) -> AbstractContextManager[Mailbox]:
+        return self.server.open(folder)
+
+    def deliver(self, original: bytes) -> None:
+        self.server.deliver(original)
+
+    def create(self, folder: str) -> None:
+        self.server.folders[folder] = MemoryFolder()
+
+    def remove(self, uid: str) -> None:
+        self.server.folders["INBOX"].take(int(uid))
+
+    def flags(self) -> set[bytes]:
+        return set()
+
+
+@dataclass
+class OverImap:
+    login: MailboxLogin
+
+    def open(self, folder: str | None = None) -> AbstractContextManager[Mailbox]:
+        return open_imap(self.login, folder)
+
+    def deliver(self, original: bytes) -> None:
+        with self._client() as client:
+            assert client.append("INBOX", None, None, original)[0] == "OK"
+
+    def create(self, folder: str) -> None:
+        with self._client() as client:
+            assert client.create(f'"{folder}"')[0] == "OK"
+
+    def remove(self, uid: str) -> None:
+        with self._client() as client:
+            client.select()
+            client.uid("STORE", uid, "+FLAGS", r"(\Deleted)")
+            client.uid("EXPUNGE", uid)
+
+    def flags(self) -> set[bytes]:
+        with self._client() as client:
+            client.select(readonly=True)
+            lines = client.uid("FETCH", "1:*", "(FLAGS)")[1]
+            found = {flag for line in lines for flag in imaplib.ParseFlags(line)}
+            return found - {rb"\Recent"}
+
+    def _client(self) -> imaplib.IMAP4:
+        client = imaplib.IMAP4(self.login.host, self.login.port)
+        client.login(self.login.login, self.login.password)
+        return client
+
+
+@pytest.fixture(scope="module")
+def mail_devel() -> Iterator[int]:
+    """Give the IMAP port of a mail-devel, the second real server."""
+    imap, smtp = free_ports(2)
+    command = [sys.executable, "-m", "mail_devel", "--host", LOOPBACK, "--password", "secret"]
+    ports = ["--imap-port", str(imap), "--smtp-port", str(smtp), "--no-http", "--multi-user"]
+    server = subprocess.Popen([*command, *ports], stderr=subprocess.DEVNULL)
+    try:
+        wait_until_open(imap, lambda: server.poll() is None)
+        yield imap
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture(params=["memory", "dovecot", "mail-devel"])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    user = f"contract{next(_users)}@example.org"
+    if request.param == "memory":
+        return InMemory()
+    if request.param == "mail-devel":
+        port = request.getfixturevalue("mail_devel")
+        return OverImap(MailboxLogin(LOOPBACK, port, user, "secret", tls="none"))
+    server: Dovecot = request.getfixturevalue("dovecot")
+    return OverImap(MailboxLogin(server.host, server.port, user, server.password, tls="none"))
+
+
+def originals(mailbox: Mailbox, batch_bytes: int = 10_000) -> list[bytes | None]:
+    return [each.original for each in mailbox.originals(mailbox.listing(), batch_bytes)]
+
+
+def uids(mailbox: Mailbox) -> list[str]:
+    return [listed.uid for listed in mailbox.listing()]
+
+
+def test_an_empty_folder_lists_nothing(kind: Kind) -> None:
+    with kind.open() as mailbox:
+        assert list(mailbox.listing()) == []
+        assert list(mailbox.listing("7")) == []
+        assert mailbox.place.exists == 0
+
+
+def test_messages_are_listed_in_the_order_of_their_arrival_with_size_and_date(kind: Kind) -> None:
+    for number in range(3):
+        kind.deliver(mail(number))
+    with kind.open() as mailbox:
+        listed = list(mailbox.listing())
+    assert [each.size for each in listed] == [len(mail(number)) for number in range(3)]
+    assert [int(each.uid) for each in listed] == sorted(int(each.uid) for each in listed)
+    assert all(each.received_at and each.received_at.tzinfo for each in listed)
+
+
+def test_only_what_came_after_a_uid_is_listed(kind: Kind) -> None:
+    for number in range(3):
+        kind.deliver(mail(number))
+    with kind.open() as mailbox:
+        every = uids(mailbox)
+        assert [each.uid for each in mailbox.listing(every[1])] == [every[2]]
+        assert list(mailbox.listing(every[2])) == []
+
+
+def test_the_last_message_is_not_listed_again_once_others_were_expunged(kind: Kind) -> None:
+    """``UID n:*`` names the last message even when its UID lies below n."""
+    for number in range(3):
+        kind.deliver(mail(number))
+    with kind.open() as mailbox:
+        last = uids(mailbox)[-1]
+    kind.remove(last)
+    with kind.open() as mailbox:
+        assert list(mailbox.listing(last)) == []
+
+
+def test_originals_come_byte_for_byte_and_in_order_whatever_the_batch(kind: Kind) -> None:
+    expected = [mail(number, 500 * number) for number in range(8)]
+    for original in expected:
+        kind.deliver(original)
+    with kind.open() as mailbox:
+        for batch_bytes in (1, 2_000, 10_000_000):
+            assert originals(mailbox, batch_bytes) == expected
+
+
+def test_reading_leaves_flags_untouched(kind: Kind) -> None:
+    kind.deliver(mail(1))
+    before = kind.flags()
+    with kind.open() as mailbox:
+        originals(mailbox)
+        list(mailbox.headers(uids(mailbox)))
+        list(mailbox.original_chunks(uids(mailbox)[0]))
+    assert kind.flags() == before
+
+
+def test_headers_are_the_header_section_with_its_empty_line(kind: Kind) -> None:
+    kind.deliver(mail(1))
+    with kind.open() as mailbox:
+        (fetched,) = mailbox.headers(uids(mailbox))
+    assert fetched.original == mail(1).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
+def test_a_message_that_vanished_is_told_from_one_that_cannot_be_read(kind: Kind) -> None:
+    for number in range(3):
+        kind.deliver(mail(number))
+    with kind.open() as mailbox:
+        listed = list(mailbox.listing())
+    # A session may still see what another one expunged (RFC 3501, 7.4.1): a new one may not.
+    kind.remove(listed[1].uid)
+    with kind.open() as mailbox:
+        fetched = list(mailbox.originals(listed, 10_000))
+    assert [each.original for each in fetched] == [mail(0), None, mail(2)]
+    assert fetched[1].error == ""
+
+
+def test_a_message_streams_in_chunks(kind: Kind) -> None:
+    original = mail(1, 5_000)
+    kind.deliver(original)
+    with kind.open() as mailbox:
+        uid = uids(mailbox)[0]
+        assert b"".join(mailbox.original_chunks(uid, 1_000)) == original
+        assert all(len(chunk) <= 1_000 for chunk in mailbox.original_chunks(uid, 1_000))
+        assert b"".join(mailbox.original_chunks(uid, len(original))) == original
+
+
+def test_streaming_a_vanished_message_says_so(kind: Kind) -> None:
+    kind.deliver(mail(1))
+    with kind.open() as mailbox:
+        uid = uids(mailbox)[0]
+    kind.remove(uid)
+    with kind.open() as mailbox, pytest.raises(MessageGone):
+        list(mailbox.original_chunks(uid))
+
+
+def test_a_deleted_message_is_gone_and_the_others_stay(kind: Kind) -> None:
+    for number in range(3):
+        kind.deliver(mail(number))
+    with kind.open() as mailbox:
+        every = uids(mailbox)
+        (settled,) = mailbox.settle([every[1]], Settlement.DELETE)
+    assert (settled.uid, settled.outcome, settled.gone) == (every[1], Settlement.DELETE, False)
+    with kind.open() as mailbox:
+        assert uids(mailbox) == [every[0], every[2]]
+
+
+def test_deleting_twice_says_that_it_was_gone_already(kind: Kind) -> None:
+    kind.deliver(mail(1))
+    with kind.open() as mailbox:
+        uid = uids(mailbox)[0]
+        list(mailbox.settle([uid], Settlement.DELETE))
+        (again,) = mailbox.settle([uid], Settlement.DELETE)
+    assert (again.outcome, again.gone) == (Settlement.DELETE, True)
+
+
+def test_a_moved_message_lies_in_the_other_folder(kind: Kind) -> None:
+    kind.create("Done")
+    for number in range(3):
+        kind.deliver(mail(number))
+    with kind.open() as mailbox:
+        every = uids(mailbox)
+        settled = list(mailbox.settle(every[:2], Settlement.MOVE, "Done"))
+    assert {each.outcome for each in settled} == {Settlement.MOVE}
+    with kind.open() as mailbox, kind.open("Done") as done:
+        assert originals(mailbox) == [mail(2)]
+        assert originals(done) == [mail(0), mail(1)]
+
+
+def test_moving_to_a_folder_that_is_not_there_removes_nothing(kind: Kind) -> None:
+    kind.deliver(mail(1))
+    with kind.open() as mailbox:
+        with pytest.raises(FolderMissing, match="Dnoe"):
+            list(mailbox.settle(uids(mailbox), Settlement.MOVE, "Dnoe"))
+        assert originals(mailbox) == [mail(1)]
+
+
+def test_keeping_changes_nothing(kind: Kind) -> None:
+    kind.deliver(mail(1))
+    with kind.open() as mailbox:
+        assert [each.outcome for each in mailbox.settle(uids(mailbox), Settlement.KEEP)] == [
+            Settlement.KEEP
+        ]
+        assert originals(mailbox) == [mail(1)]
+
+
+def test_a_folder_that_does_not_exist_is_named(kind: Kind) -> None:
+    with pytest.raises(FolderMissing, match="Supprot"), kind.open("Supprot"):
+        pass
+
+
+def test_the_place_stays_the_same_from_session_to_session(kind: Kind) -> None:
+    kind.deliver(mail(1))
+    with kind.open() as first:
+        pass
+    with kind.open() as second:
+        assert first.place.uidvalidity == second.place.uidvalidity > 0
+        assert first.place.server == second.place.server
