@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -95,7 +97,9 @@ def _free_port() -> int:
 
 
 @contextmanager
-def scripted(*script: bytes | None, greet: bytes = b"220 hi\r\n") -> Iterator[SmtpLogin]:
+def scripted(
+    *script: bytes | None, greet: bytes = b"220 hi\r\n", heard: list[bytes] | None = None
+) -> Iterator[SmtpLogin]:
     """Serve one session from a script: a line is read, then answered; ``None`` hangs up."""
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -105,6 +109,8 @@ def scripted(*script: bytes | None, greet: bytes = b"220 hi\r\n") -> Iterator[Sm
             connection.sendall(greet)
             for answer in script:
                 line = lines.readline()
+                if heard is not None:
+                    heard.append(line)
                 while answer is not None and answer.startswith(b"END") and line != b".\r\n":
                     line = lines.readline()
                 if answer is None:
@@ -195,6 +201,7 @@ def test_a_stray_line_end_cannot_smuggle_a_second_mail() -> None:
         server.send(SENDER, RECIPIENT, RAW)
     assert [t[0] for t in desk.taken] == [SENDER, SENDER]
     assert b"MAIL FROM:<evil@x>" in desk.taken[0][2]
+    assert not re.search(rb"\r(?!\n)|(?<!\r)\n", desk.taken[0][2])
 
 
 def test_an_address_beyond_ascii_asks_for_smtputf8() -> None:
@@ -369,6 +376,13 @@ def test_a_server_that_dies_after_the_whole_mail_may_have_taken_it() -> None:
     ):
         server.send(SENDER, RECIPIENT, RAW)
     assert raised.value.maybe_taken
+
+
+def test_a_server_that_thinks_long_about_a_whole_mail_is_waited_for() -> None:
+    desk = Desk(data=lambda _: time.sleep(0.8) or "")  # type: ignore[func-returns-value]
+    with serving(desk) as login, MailServer(replace(login, timeout=0.4)) as server:
+        server.send(SENDER, RECIPIENT, RAW)
+    assert len(desk.taken) == 1
 
 
 EHLO = b"250 hi\r\n"
@@ -562,8 +576,12 @@ def test_a_password_signs_in_also_beyond_ascii(password: str) -> None:
 def test_an_access_token_signs_in_by_xoauth2_and_is_not_sent_twice() -> None:
     refusal = b"334 eyJzdGF0dXMiOiI0MDAifQ==\r\n"
     hello = b"250-hi\r\n250 AUTH XOAUTH2\r\n"
-    with scripted(hello, refusal, b"535 5.7.3 expired\r\n") as login:
+    heard: list[bytes] = []
+    with scripted(hello, refusal, b"535 5.7.3 expired\r\n", heard=heard) as login:
         assert "535 5.7.3 expired" in opened(replace(login, login="me", access_token="secret"))
+    assert heard[1].startswith(b"AUTH XOAUTH2 ")
+    assert base64.b64decode(heard[1].split()[2]) == b"user=me\1auth=Bearer secret\1\1"
+    assert heard[2] == b"\r\n"
     with (
         scripted(hello, b"235 welcome\r\n") as login,
         MailServer(replace(login, login="me", access_token="secret")),
