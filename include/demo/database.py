@@ -24,10 +24,10 @@ class Database:
         """Create role and database where they are missing; set the role's password."""
         admin = Database(self.server, "postgres")
         name, password = sql.Identifier(self.name), sql.Literal(self.server.password)
-        if not admin.rows("SELECT FROM pg_roles WHERE rolname = %s", self.name):
+        if not admin.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", self.name):
             admin.rows(sql.SQL("CREATE ROLE {} LOGIN").format(name))
         admin.rows(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, password))
-        if not admin.rows("SELECT FROM pg_database WHERE datname = %s", self.name):
+        if not admin.rows("SELECT 1 FROM pg_database WHERE datname = %s", self.name):
             admin.rows(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name))
 
     def rows(self, statement: str | sql.Composable, *values: object) -> list[tuple[Any, ...]]:
@@ -39,7 +39,7 @@ class Database:
     def is_empty(self, schema: str, table: str) -> bool:
         """Tell whether a table has no row."""
         name = sql.Identifier(schema, table)
-        return not self.rows(sql.SQL("SELECT FROM {} LIMIT 1").format(name))
+        return not self.rows(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(name))
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:

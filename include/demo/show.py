@@ -42,6 +42,7 @@ class Show:
         show(self.progress.console, self.outcome)
         if surprises := self.outcome.surprises() + self.outcome.unsent():
             raise SamplesMissing("\n".join(surprises))
+        self.progress.console.print(f"\nAll {len(self.outcome.samples)} sample mails as expected.")
 
     def tell_how_to_look(self) -> None:
         """Print addresses and passwords."""
