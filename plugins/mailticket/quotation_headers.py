@@ -1,0 +1,104 @@
+"""The header block that Outlook and its kin put above the older message (From, Sent, To, Subject)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mailticket.quotation_languages import LABELS, Kind
+from mailticket.quotation_marks import is_separator, names_original_message
+
+LONGEST_LABEL = 40
+MOST_LINES = 40
+MOST_CONTINUATIONS = 8
+"""Lines that one field, a long list of recipients for example, may be wrapped over."""
+
+_FORWARDABLE = frozenset({"from", "sent", "date", "to", "subject"})
+_RAW_FIELD = re.compile(r"(?:received|message-id|return-path|mime-version|dkim-signature): ", re.I)
+_DIGIT = re.compile(r"\d")
+
+
+@dataclass(slots=True)
+class _Block:
+    """The fields that are found so far."""
+
+    values: dict[Kind, str] = field(default_factory=dict)
+    last: Kind = "other"
+    raw: bool = False
+
+    def has(self, *kinds: Kind) -> bool:
+        return all(kind in self.values for kind in kinds)
+
+
+def label_of(line: str) -> tuple[Kind, str] | None:
+    """Split a plain line ``Label: value`` into the label's kind and the value."""
+    colon = line.find(":", 0, LONGEST_LABEL)
+    if colon < 1:
+        return None
+    label = line[:colon].strip(" *_|>-•\"'").lower()
+    value = line[colon + 1 :].strip(" *_|")
+    kind = LABELS.get(label)
+    return (kind, value) if kind else None
+
+
+def header_block_at(lines: Sequence[str], first: int) -> bool:
+    """Tell whether a header block starts at a plain line."""
+    start = label_of(lines[first])
+    if start is None or start[0] not in _FORWARDABLE:
+        return False
+    block = _read(lines, first)
+    return not block.raw and _is_header_block(block, _marked_above(lines, first), lines[first])
+
+
+def _read(lines: Sequence[str], first: int) -> _Block:
+    """Collect labelled lines from ``first`` on; one blank line may stand between two of them."""
+    block = _Block()
+    strangers = 0
+    blanks = 0
+    for line in lines[first : first + MOST_LINES]:
+        if not line:
+            blanks += 1
+            if blanks > 1:
+                break
+            continue
+        if _RAW_FIELD.match(line):  # somebody pasted it: no program puts these above a quote
+            block.raw = True
+            break
+        found = label_of(line)
+        if found is None and (blanks or strangers >= MOST_CONTINUATIONS):
+            break
+        if found is None:
+            strangers += 1
+            block.values[block.last] = f"{block.values.get(block.last, '')} {line}"[:500]
+            continue
+        if found[0] in block.values and found[0] not in ("other", "cc"):
+            break
+        strangers = blanks = 0
+        block.last = found[0]
+        block.values[found[0]] = found[1]
+    return block
+
+
+def _marked_above(lines: Sequence[str], first: int) -> bool:
+    """Tell whether a line of dashes or "Original Message" stands just above."""
+    for line in reversed(lines[max(0, first - 3) : first]):
+        if line:
+            return is_separator(line) or names_original_message(line)
+    return False
+
+
+def _is_header_block(block: _Block, marked: bool, line: str) -> bool:
+    """Weigh the fields: a form with From, To and Date of a journey is none."""
+    address = any("@" in value for value in block.values.values())
+    when = block.values.get("sent") or block.values.get("date") or ""
+    dated = _DIGIT.search(when) is not None
+    if block.has("from", "sent"):
+        return dated or len(block.values) > 2
+    if block.has("from", "date"):
+        return dated and (marked or address or block.has("subject"))
+    if block.has("from", "to", "subject"):
+        return address or marked
+    if marked and block.has("from"):
+        return len(block.values) > 1
+    return line.startswith("TO:") and block.has("to", "cc") and address

@@ -1,0 +1,247 @@
+"""Which lines of a body are old: the algorithm of SPEC 3.6, the same for text and for HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mailticket.quotation_headers import header_block_at
+from mailticket.quotation_marks import (
+    Introduction,
+    Span,
+    ends_like_introduction,
+    introduction_ending_at,
+    is_forwarded_message,
+    is_original_message,
+    is_quoted,
+    is_separator,
+    is_tail_of_introduction,
+    names_original_message,
+    plain,
+)
+
+_INITIALS = re.compile(r"[A-Z][A-Za-z]{0,3}>(?: |$)")
+_PROMPT = re.compile(r"[ \t]*>>>(?: |$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a body."""
+
+    text: str
+    quoted: bool = False
+    """Begins with a quote sign, or lies in a container of quoted HTML."""
+    certain: bool = False
+    """Quoted whatever stands around it: a container, or a pattern that an operator set."""
+    attribution: bool = False
+    """A mail program, or an operator's pattern, says that it introduces a quote."""
+    starts_old_message: bool = False
+    """A mail program, or an operator's pattern, says that all from here on is old."""
+    media: bool = False
+    """Shows an image or the like."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    """Which of the built-in sets are in force."""
+
+    introductions: bool = True
+    header_blocks: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """The numbers of the lines that are old; from ``end`` on all are, images included."""
+
+    lines: frozenset[int]
+    end: int
+
+    def __bool__(self) -> bool:
+        return bool(self.lines)
+
+
+def old_lines(lines: Sequence[Line], built_in: BuiltIn = BuiltIn()) -> Old:
+    """Find the lines to cut: none when the mail is forwarded or when nothing would remain.
+
+    Cuts to the end first; if nothing remains, only quotes; if still nothing, nothing.
+    """
+    body = _Body(lines, built_in)
+    end = body.start_of_old_message()
+    spans = tuple(body.introductions(end))
+    if body.is_forwarded(spans, end):
+        return Old(frozenset(), len(lines))
+    for stop in (body.start_of_unmarked_quote(spans, end), end):
+        stop_above = body.with_separators_above(stop)
+        old = body.quotes(spans) | set(range(stop_above, len(lines)))
+        if any(body.matters(at) for at in range(len(lines)) if at not in old):
+            return Old(frozenset(old), stop_above)
+    return Old(frozenset(), len(lines))
+
+
+def is_forwarded_body(lines: Sequence[Line]) -> bool:
+    """Tell whether the first mark of an older message says that it is passed on."""
+    body = _Body(lines, BuiltIn())
+    end = body.start_of_old_message()
+    return body.is_forwarded(tuple(body.introductions(end)), end)
+
+
+def text_line(row: str) -> Line:
+    """Make a line of plain text."""
+    return Line(row, quoted=is_quoted(row))
+
+
+class _Body:
+    """The lines of one body, as they are and as ``plain`` makes them."""
+
+    def __init__(self, lines: Sequence[Line], built_in: BuiltIn) -> None:
+        self.lines = lines
+        self.built_in = built_in
+        self.plain = [plain(line.text) for line in lines]
+        self.quoted = [self._is_quoted(at) for at in range(len(lines))]
+        self.next = self._next_shown()
+
+    def _is_quoted(self, at: int) -> bool:
+        line = self.lines[at]
+        if not line.quoted or line.certain:
+            return line.quoted
+        return not is_tail_of_introduction(
+            self.plain[at], " ".join(self.plain[max(0, at - 3) : at])
+        )
+
+    def _next_shown(self) -> list[int]:
+        """Give for each line the number of the next one that is not blank."""
+        following, found = [0] * len(self.lines), len(self.lines)
+        for at in range(len(self.lines) - 1, -1, -1):
+            following[at] = found
+            if self.shows(at):
+                found = at
+        return following
+
+    def shows(self, at: int) -> bool:
+        """Tell whether a line is not blank."""
+        return bool(self.plain[at]) or self.lines[at].media
+
+    def matters(self, at: int) -> bool:
+        """Tell whether somebody wrote this line, or put an image there."""
+        return self.lines[at].media or bool(self.plain[at]) and not is_separator(self.plain[at])
+
+    def start_of_old_message(self) -> int:
+        """Find the earliest header block or its like outside of quotes; the length if none."""
+        starts = (
+            at
+            for at in range(len(self.lines))
+            if self.shows(at) and not self.quoted[at] and self._starts_old(at)
+        )
+        return next(starts, len(self.lines))
+
+    def _starts_old(self, at: int) -> bool:
+        if self.lines[at].starts_old_message:
+            return True
+        if not self.built_in.header_blocks:
+            return False
+        return is_original_message(self.plain[at]) or header_block_at(self.plain, at)
+
+    def with_separators_above(self, end: int) -> int:
+        """Take dashes, blanks and the words "Original Message" that stand above the end with it."""
+        if end == len(self.lines):
+            return end
+        while end > 0 and not self.quoted[end - 1] and not self._stands_alone(end - 1):
+            end -= 1
+        return end
+
+    def _stands_alone(self, at: int) -> bool:
+        return self.matters(at) and not names_original_message(self.plain[at])
+
+    def introductions(self, end: int) -> Iterator[Span]:
+        """Find the lines above a quote that say who wrote it and when, in order."""
+        free = 0
+        for at in range(end):
+            span = None if self.quoted[at] else self._introduction_at(at, end)
+            if span is not None:
+                yield Span(max(span.first, free), at, span.rank, span.certain)
+                free = at + 1
+
+    def _introduction_at(self, at: int, end: int) -> Span | None:
+        if self.lines[at].attribution:
+            return Span(at, at, Introduction.DATED, certain=False)
+        if not self.built_in.introductions or not ends_like_introduction(self.plain[at]):
+            return None
+        span = introduction_ending_at(self.plain, at)
+        return span if span and self._introduces(span, min(self.next[at], end)) else None
+
+    def _introduces(self, span: Span, following: int) -> bool:
+        if span.certain:
+            return True
+        if following == len(self.lines) or not self._quote_at(following):
+            return False
+        return span.rank > Introduction.ABOVE_A_CONTAINER or self.lines[following].certain
+
+    def _quote_at(self, at: int) -> bool:
+        return self.quoted[at] or self.plain[at].startswith("|")
+
+    def is_forwarded(self, spans: Sequence[Span], end: int) -> bool:
+        """Tell whether the first mark of an older message says that it is passed on."""
+        quote = next(
+            (at for at, quoted in enumerate(self.quoted) if quoted and self.plain[at]), end
+        )
+        first = min([quote, end, *(span.first for span in spans[:1])])
+        return any(map(is_forwarded_message, self.plain[: first + 1]))
+
+    def start_of_unmarked_quote(self, spans: Sequence[Span], end: int) -> int:
+        """Find the first introduction below which the old message stands as ordinary text."""
+        introduced = {self.next[span.last] for span in spans}
+        stray = [
+            at
+            for at in range(end)
+            if self.quoted[at] and not (at and self.quoted[at - 1]) and at not in introduced
+        ]
+        for span in spans:
+            following = self.next[span.last]
+            if not span.certain or following >= end or self._quote_at(following):
+                continue
+            if not stray or stray[-1] < span.first:
+                return span.first
+        return end
+
+    def quotes(self, spans: Sequence[Span]) -> set[int]:
+        """Give the numbers of all quoted lines and of those that introduce them."""
+        old = {at for span in spans for at in range(span.first, span.last + 1)}
+        for span in spans:
+            old.update(self._marked_by_bars(self.next[span.last]))
+        alone = not spans
+        for first, stop in self._blocks():
+            if not (alone and self._is_senders_own(first)):
+                old.update(range(first, stop))
+        if old:
+            old.update(at for at, text in enumerate(self.plain) if _INITIALS.match(text))
+        return old
+
+    def _marked_by_bars(self, at: int) -> Iterator[int]:
+        while at < len(self.lines) and self.plain[at].startswith("|"):
+            yield at
+            at += 1
+
+    def _blocks(self) -> Iterator[tuple[int, int]]:
+        """Give the first and the line after the last of each run of quoted lines."""
+        at = 0
+        while at < len(self.lines):
+            first = at
+            while at < len(self.lines) and self.quoted[at]:
+                at += 1
+            if at > first:
+                yield first, at
+            at += 1
+
+    def _is_senders_own(self, first: int) -> bool:
+        """Tell whether quote signs, in a mail that quotes nobody, mark pasted lines.
+
+        Python's prompt is no quote, nor is what the sender's own words with a colon announce.
+        """
+        if self.lines[first].certain:
+            return False
+        if _PROMPT.match(self.lines[first].text):
+            return True
+        above = next((text for text in reversed(self.plain[max(0, first - 2) : first]) if text), "")
+        inside = self.plain[first].lstrip("> ")
+        return above.endswith(":") and not ends_like_introduction(inside)

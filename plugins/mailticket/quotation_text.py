@@ -1,0 +1,34 @@
+"""The new part of a plain-text body."""
+
+from __future__ import annotations
+
+from mailticket.options import Quoting
+from mailticket.patterns import normalise
+from mailticket.quotation_lines import Line, Old, old_lines
+from mailticket.quotation_marks import is_quoted
+from mailticket.quotation_settings import built_in, marked_lines, quotes_by_sign
+
+
+def split_text(text: str, quoting: Quoting, defects: list[str]) -> tuple[str, str]:
+    """Split a body into what is new and what is old, each with its own line breaks."""
+    text = normalise(text)
+    rows = text.split("\n")
+    signs = quotes_by_sign(quoting)
+    lines = [Line(row, quoted=signs and is_quoted(row)) for row in rows]
+    old = old_lines(marked_lines(lines, quoting, defects), built_in(quoting))
+    if not old:
+        return text, ""
+    return _joined(rows, old), "\n".join(row for at, row in enumerate(rows) if at in old.lines)
+
+
+def _joined(rows: list[str], old: Old) -> str:
+    """Join what stays; where something was cut, at most one blank line remains."""
+    kept: list[str] = []
+    cut = False
+    for at, row in enumerate(rows):
+        if at in old.lines:
+            cut = True
+        elif row.strip() or not (cut and kept and not kept[-1].strip()):
+            kept.append(row)
+            cut = cut and not row.strip()
+    return "\n".join(kept).strip("\n")
