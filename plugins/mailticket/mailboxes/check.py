@@ -7,7 +7,12 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from mailticket.errors import InsecureConnection, MailboxUnavailable, MailticketError
+from mailticket.errors import (
+    ConfigurationError,
+    InsecureConnection,
+    MailboxUnavailable,
+    MailticketError,
+)
 from mailticket.mailboxes import dialing, imap_folders, imap_session, imap_sign_in, tls
 from mailticket.mailboxes.base import Place
 from mailticket.mailboxes.imap_session import Session
@@ -134,6 +139,8 @@ def _security(connection: socket.socket, login: MailboxLogin) -> str:
 def _with_cause(login: MailboxLogin, error: MailticketError) -> str:
     """Look closer at two failures: whose certificate it is, and whether TLS was expected."""
     words = str(error)
+    if isinstance(error, ConfigurationError):
+        return "; ".join(f"{fault.field}: {fault.allowed}" for fault in error.faults)
     if isinstance(error, InsecureConnection) and "certificate" in words and login.verify:
         return f"{words}. It is: {_certificate(login)}"
     if isinstance(error, MailboxUnavailable) and "says nothing" in words and _speaks_tls(login):

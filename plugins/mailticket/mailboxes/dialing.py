@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 
-from mailticket.errors import MailboxUnavailable
+from mailticket.errors import ConfigurationError, MailboxUnavailable
 from mailticket.mailboxes import tls
 from mailticket.mailboxes.login import MailboxLogin
 
@@ -60,9 +60,11 @@ def _unreached(login: MailboxLogin, error: OSError) -> MailboxUnavailable:
 
 def secure(connection: socket.socket, login: MailboxLogin) -> ssl.SSLSocket:
     """Speak TLS on a connected socket; raises ``InsecureConnection`` and closes it."""
-    context = tls.context_for(login)
     try:
-        return context.wrap_socket(connection, server_hostname=login.host)
+        return tls.context_for(login).wrap_socket(connection, server_hostname=login.host)
+    except ConfigurationError:
+        connection.close()
+        raise
     except TimeoutError:
         connection.close()
         raise MailboxUnavailable(

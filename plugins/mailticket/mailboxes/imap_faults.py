@@ -96,7 +96,7 @@ def _unwelcome(line: bytes, login: MailboxLogin) -> MailboxUnavailable:
     """Say what answers in an IMAP server's place."""
     said = readable(_TAGGED.sub(b"", line))
     if not line:
-        return MailboxUnavailable(f"{login.server} hung up without a greeting: {_TRY_LATER}")
+        return MailboxUnavailable(f"{login.server} hung up instead of greeting: {_TRY_LATER}")
     if line.startswith(b"* BYE"):
         return MailboxUnavailable(f"{login.server} turns us away: {said}", backoff(said))
     if line.startswith((b"*", b"+ ")):

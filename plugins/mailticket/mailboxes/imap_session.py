@@ -47,6 +47,8 @@ class Session:
         self.wire = wire
         self.box = _Box(wire)
         self.capabilities = frozenset(wire.capabilities)
+        self._spoilt = False
+        """True once an answer broke off: nothing sensible can be said any more."""
 
     # -- commands ------------------------------------------------------------------------------
 
@@ -68,7 +70,8 @@ class Session:
             self.wire.begin(allowance or imap_wire.ANSWER_BYTES)
             try:
                 status, lines = run()
-            except imap_wire.abort:
+            except (imap_wire.abort, OSError, ValueError):
+                self._spoilt = True
                 raise
             except imap_wire.error:  # imaplib's way to say BAD
                 status, lines = "BAD", []
@@ -97,7 +100,7 @@ class Session:
     def close(self) -> None:
         """Sign out, never with CLOSE (it would expunge the deleted mail of others)."""
         try:
-            if self.wire.state != "LOGOUT":
+            if self.wire.state != "LOGOUT" and not self._spoilt:
                 self.wire.begin()
                 self.wire.be_patient(_FAREWELL_SECONDS)
                 self.box.logout()

@@ -24,6 +24,8 @@ ANSWER_BYTES = 64 * 1024**2
 """One answer at most, where no originals were asked for."""
 COMMAND_SECONDS = 900.0
 _BUFFER = 256 * 1024
+_BARE_STATUS = 24
+"""A tag, a space and a status are no longer."""
 
 abort = imaplib.IMAP4.abort
 error = imaplib.IMAP4.error
@@ -105,6 +107,7 @@ class Wire(imaplib.IMAP4):
         self._spend(len(line))
         if len(line) > LINE_BYTES:
             raise TooMuch(f"a line of more than {LINE_BYTES} bytes")
+        line = _completed(line)
         self.last_line = line[:1000]
         if self._log_line:
             self._log_line("S", line)
@@ -172,6 +175,15 @@ class Wire(imaplib.IMAP4):
         self._allowance -= size
         if self._allowance < 0:
             raise TooMuch(f"the server sends {size} bytes more than were to be expected")
+
+
+def _completed(line: bytes) -> bytes:
+    """Mend what imaplib would end the session for: a bare LF, a status without its text."""
+    if line.endswith(b"\n") and not line.endswith(b"\r\n"):
+        line = line[:-1] + b"\r\n"
+    if len(line) < _BARE_STATUS and line.endswith((b" OK\r\n", b" NO\r\n", b" BAD\r\n")):
+        return line[:-2] + b" \r\n"
+    return line
 
 
 def _dialogue(login: MailboxLogin) -> Callable[[str, bytes | str], None]:
