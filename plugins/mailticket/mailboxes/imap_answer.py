@@ -24,7 +24,7 @@ _DATE = re.compile(
 _LITERAL_MARK = re.compile(rb"~?\{\d+\+?\}$")
 _TOKEN = re.compile(
     rb'\s*(?:(?P<open>\()|(?P<close>\))|"(?P<quoted>[^"\\]*(?:\\.[^"\\]*)*)"'
-    rb'|(?P<atom>(?:[^\s()"\[]|\[[^\]]*\])+))',
+    rb'|(?P<atom>(?:[^\s()"\[]|\[(?:[^\[\]]{0,1000}\])?)+))',
     re.DOTALL,
 )
 _DEPTH = 20
