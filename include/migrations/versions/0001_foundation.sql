@@ -238,8 +238,8 @@ CREATE TABLE mailticket.run (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     inbox text NOT NULL,
     name text NOT NULL,  -- Airflow's run_id, or shell:<host>:<pid>:<time>
-    configuration text REFERENCES mailticket.configuration,
-    clear_number integer NOT NULL DEFAULT 0,
+    configuration text NOT NULL REFERENCES mailticket.configuration,
+    clear_number integer NOT NULL DEFAULT 0,  -- of Airflow, when the configuration was pinned
     started_at timestamptz NOT NULL DEFAULT now(),
     finished_at timestamptz,
     UNIQUE (inbox, name)
@@ -267,6 +267,7 @@ CREATE TABLE mailticket.message (
     inbox text NOT NULL,
     message_id text NOT NULL,     -- the header's, without <>; '' where there is none
     size bigint NOT NULL,
+    header_size integer NOT NULL, -- bytes of the header section with its blank line
     header_hash bytea NOT NULL,   -- sha256 of the header section
     content_hash bytea,           -- sha256 of From, Date, Subject, Message-ID and the body; NULL if too big
     received_at timestamptz,
@@ -355,6 +356,7 @@ ALTER TABLE mailticket.message ADD FOREIGN KEY (attempt) REFERENCES mailticket.a
     ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED;
 CREATE INDEX attempt_run ON mailticket.attempt (run, message);
 CREATE INDEX attempt_open ON mailticket.attempt (message) WHERE status = 'new';
+CREATE INDEX attempt_too_big ON mailticket.attempt (message) WHERE decided_by = 'too_big';
 CREATE INDEX attempt_ticket ON mailticket.attempt (ticket_id) WHERE ticket_id IS NOT NULL;
 CREATE INDEX attempt_configuration ON mailticket.attempt (configuration);
 CREATE INDEX message_attempt ON mailticket.message (attempt);
@@ -423,11 +425,12 @@ CREATE TABLE mailticket.ticket_event (
     detail jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),
     run bigint,
-    announcing_at timestamptz,
+    announcing_run bigint,
     announced_at timestamptz
 );
 CREATE INDEX ticket_event_order ON mailticket.ticket_event (xid, id);
 CREATE INDEX ticket_event_open ON mailticket.ticket_event (run) WHERE announced_at IS NULL;
+CREATE INDEX ticket_event_announcing ON mailticket.ticket_event (announcing_run) WHERE announced_at IS NULL;
 CREATE INDEX ticket_event_ticket ON mailticket.ticket_event (ticket_id);
 
 -- What we send ----------------------------------------------------------------------------------------

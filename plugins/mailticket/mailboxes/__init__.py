@@ -1,1 +1,1 @@
-"""Mailboxes: what every kind can do (base.py), IMAP, POP3, and one in memory for tests."""
+"""Mailboxes by protocol; ``base.py`` says what they can do."""

@@ -1,0 +1,1 @@
+"""The rows in PostgreSQL: one file a topic, the SQL in ``sql/``."""

@@ -1,0 +1,178 @@
+"""Connections and Variables as Airflow resolves them: the only file that asks Airflow for them.
+
+In a task and while DAGs are parsed ``airflow.sdk`` answers; in a shell it would see only the
+environment and external backends, so that ``airflow.models`` is asked there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mailticket.config import Configuration, Inbox, choose, load
+from mailticket.errors import (
+    ConfigurationError,
+    ConnectionMissing,
+    Fault,
+    MailticketError,
+    NotFound,
+)
+from mailticket.mailboxes.base import Mailbox
+from mailticket.mailboxes.imap import open_imap
+from mailticket.mailboxes.login import MailboxLogin, login_from, with_options
+from mailticket.passage import Outside, Progress
+from mailticket.smtp import MailServer, smtp_login_from
+from mailticket.store.postgres import Database
+
+INBOXES, SETTINGS = "mailticket_inboxes", "mailticket_settings"
+LAST_VALID = "mailticket_inboxes_last_valid"
+DATABASE = "mailticket_db"
+_DATABASE_EXTRA = (
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "connect_timeout",
+    "target_session_attrs",
+    "keepalives_idle",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An Airflow Connection, read."""
+
+    host: str | None
+    port: int | None
+    login: str | None
+    password: str | None = field(repr=False)
+    schema: str | None
+    extra: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How Airflow is asked, in a task or in a shell."""
+
+    get_variable: Callable[[str], str | None]
+    set_variable: Callable[[str, str], None]
+    get_connection: Callable[[str], Any]
+
+    def credentials(self, conn_id: str) -> Credentials:
+        """Read a Connection; raises ``ConnectionMissing``."""
+        try:
+            found = self.get_connection(conn_id)
+        except MailticketError:
+            raise
+        except Exception as error:
+            raise ConnectionMissing(
+                f"there is no Airflow Connection {conn_id} ({type(error).__name__}): add it"
+            ) from error
+        extra = _decoded(conn_id, found.extra)
+        return Credentials(found.host, found.port, found.login, found.password, found.schema, extra)
+
+    def database_parameters(self) -> dict[str, Any]:
+        """Say how PostgreSQL is reached, from the Connection ``mailticket_db``."""
+        found = self.credentials(DATABASE)
+        given = {
+            "host": found.host,
+            "port": found.port or 5432,
+            "user": found.login,
+            "password": found.password,
+            "dbname": found.schema,
+            **{name: found.extra[name] for name in _DATABASE_EXTRA if name in found.extra},
+        }
+        return {name: value for name, value in given.items() if value not in (None, "")}
+
+    def database(self) -> Database:
+        """Give the database, not connected yet."""
+        return Database(**self.database_parameters())
+
+    def configuration(self) -> tuple[Configuration, Fault | None]:
+        """Read the Variables; a fault when an earlier version of the inboxes is in force."""
+        text, fault = choose(self.get_variable(INBOXES), self.get_variable(LAST_VALID))
+        return load(text, self.get_variable(SETTINGS)), fault
+
+    def remember_valid(self) -> None:
+        """Keep the inboxes' present version for the day when somebody breaks it."""
+        now, before = self.get_variable(INBOXES), self.get_variable(LAST_VALID)
+        if now and now != before and choose(now, before)[1] is None:
+            self.set_variable(LAST_VALID, now)
+
+    def inbox(self, name: str) -> Inbox:
+        """Give one inbox; raises ``ConfigurationError`` with its faults, or ``NotFound``."""
+        configuration, _ = self.configuration()
+        if name in configuration.inboxes:
+            return configuration.inboxes[name]
+        if name in configuration.broken:
+            raise ConfigurationError(*configuration.broken[name])
+        known = ", ".join(sorted({*configuration.inboxes, *configuration.broken})) or "none"
+        raise NotFound(f"there is no inbox {name} in the Variable {INBOXES}; there are: {known}")
+
+    def mailbox_login(self, inbox: Inbox) -> MailboxLogin:
+        """Say how an inbox's server is reached and who signs in."""
+        found = self.credentials(inbox.conn_id)
+        login = login_from(
+            found.host, found.port, found.login, found.password, found.extra, inbox.protocol
+        )
+        try:
+            return with_options(login, inbox.imap_options if inbox.protocol == "imap" else ())
+        except ConfigurationError as error:
+            named = (Fault(inbox.name, f.field, f.value, f.allowed) for f in error.faults)
+            raise ConfigurationError(*named) from None
+
+    def outside(self, dag_id: str = "", progress: Progress | None = None) -> Outside:
+        """Give the servers that a pass reaches."""
+        given = {"progress": progress} if progress else {}
+        return Outside(
+            mailbox=self._mailbox,
+            mail_server=self._mail_server,
+            address=self._address,
+            dag_id=dag_id,
+            **given,
+        )
+
+    def _mailbox(self, inbox: Inbox) -> Mailbox:
+        return open_imap(self.mailbox_login(inbox), inbox.mailbox)
+
+    def _mail_server(self, conn_id: str) -> MailServer:
+        found = self.credentials(conn_id)
+        return MailServer(
+            smtp_login_from(found.host, found.port, found.login, found.password, found.extra)
+        )
+
+    def _address(self, inbox: Inbox) -> str:
+        return inbox.address or self.credentials(inbox.conn_id).login or ""
+
+
+def _decoded(conn_id: str, extra: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(extra or "{}")
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        fault = Fault("", f"Connection {conn_id}: Extra", "…", "it must be a JSON object")
+        raise ConfigurationError(fault)
+    return value
+
+
+def in_airflow() -> Access:
+    """Ask as a task, a trigger or the DAG processor does."""
+    from airflow.sdk import BaseHook, Variable  # noqa: PLC0415, TID251  slow to import
+
+    def get(key: str) -> str | None:
+        return Variable.get(key, default=None)
+
+    return Access(get, Variable.set, BaseHook.get_connection)
+
+
+def in_shell() -> Access:
+    """Ask as the command line does: environment, secrets backend, metadata database."""
+    from airflow.models import Connection, Variable  # noqa: PLC0415, TID251  slow to import
+
+    def get(key: str) -> str | None:
+        return Variable.get(key, default_var=None)  # type: ignore[no-any-return]
+
+    return Access(get, Variable.set, Connection.get_connection_from_secrets)

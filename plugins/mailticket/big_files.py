@@ -1,0 +1,80 @@
+"""Where messages that are too big are saved: a directory, or an object store by URL."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mailticket.errors import ServiceError
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+_CHUNK = 1024**2
+
+
+def file_name(inbox: str, uidvalidity: int, uid: str) -> str:
+    """Name a file after the place of its message; nothing that a sender wrote is in it."""
+    return f"{_UNSAFE.sub('_', inbox)}-{uidvalidity}-{_UNSAFE.sub('_', uid)[:80]}.eml"
+
+
+def save(directory: str, name: str, chunks: Iterable[bytes]) -> str:
+    """Write a file as a whole or not at all, and give its path or URL."""
+    try:
+        if "://" in directory:
+            return _save_object(directory, name, chunks)
+        return _save_file(Path(directory), name, chunks)
+    except OSError as error:
+        raise ServiceError(f"big_files_dir {directory}: {error}") from error
+
+
+def _save_file(directory: Path, name: str, chunks: Iterable[bytes]) -> str:
+    directory.mkdir(parents=True, exist_ok=True)
+    path, part = directory / name, directory / f".{name}.{os.getpid()}.part"
+    try:
+        with part.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        _sync_directory(directory)
+    finally:
+        part.unlink(missing_ok=True)
+    return str(path.resolve())
+
+
+def _sync_directory(directory: Path) -> None:
+    # The name itself is on disk only when its directory is (fsync(2)).
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _object(url: str) -> Any:
+    from airflow.sdk import ObjectStoragePath  # noqa: PLC0415, TID251  only where one is used
+
+    return ObjectStoragePath(url)
+
+
+def _save_object(directory: str, name: str, chunks: Iterable[bytes]) -> str:
+    target = _object(directory.rstrip("/") + "/" + name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+    return str(target)
+
+
+def read(saved_to: str) -> Iterator[bytes]:
+    """Read what was saved, chunk by chunk."""
+    source = _object(saved_to) if "://" in saved_to else Path(saved_to)
+    try:
+        with source.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+    except OSError as error:
+        raise ServiceError(f"{saved_to}: {error}") from error

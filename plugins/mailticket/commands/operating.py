@@ -1,0 +1,142 @@
+"""check, run, migrate, reset, ignore: what an operator does with inboxes and messages."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import structlog
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from mailticket.airflow_access import Access, in_shell
+from mailticket.config import Inbox
+from mailticket.errors import ConfigurationError, NotFound, ServiceError
+from mailticket.ingest import run_once, summary
+from mailticket.mailboxes.check import check
+from mailticket.passage import Progress as Tell
+from mailticket.store.attempts import Attempts
+from mailticket.store.catalogue import Catalogue
+from mailticket.store.migrate import check_revision, migrate
+
+
+def check_inbox(options: argparse.Namespace) -> int:
+    """Try what an inbox needs, and say which of it works."""
+    access = in_shell()
+    inbox = access.inbox(options.inbox)
+    well = _check_database(access, inbox)
+    for step in check(access.mailbox_login(inbox), inbox.mailbox):
+        print(f"{'ok    ' if step.ok else 'FAILED'} {step.name}: {step.detail}")
+        well = well and step.ok
+    return 0 if well else 1
+
+
+def _check_database(access: Access, inbox: Inbox) -> bool:
+    try:
+        check_revision(access.database_parameters())
+        ground = Catalogue(access.database()).ground(inbox)
+    except ConfigurationError as error:
+        for fault in error.faults:
+            print(f"FAILED configuration: {fault}")
+        return False
+    except ServiceError as error:
+        print(f"FAILED database: {error}")
+        return False
+    print(f"ok     database: the schema is up to date; tickets are {ground.ticket_class.name}")
+    for notice in inbox.notices:
+        print(f"note   {notice}")
+    return True
+
+
+def run(options: argparse.Namespace) -> int:
+    """Take all steps of one inbox once; fail when a message failed."""
+    access = in_shell()
+    inbox = access.inbox(options.inbox)
+    name = f"shell:{socket.gethostname()}:{os.getpid()}:{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    _log_lines(options.quiet)
+    with _progress(options.quiet) as tell:
+        counts, failed = run_once(access.database(), inbox, name, access.outside(progress=tell))
+    print(f"inbox {inbox.name}: {summary(counts)}")
+    for line in failed:
+        print(f"failed: {line}")
+    return 1 if failed else 0
+
+
+def _log_lines(quiet: bool) -> None:
+    """Write a plain line for each event to standard error."""
+
+    def line(_logger: object, method: str, event: dict[str, object]) -> str:
+        mark = "" if method == "info" else f"{method}: "
+        return f"{mark}{event['event']}"
+
+    structlog.configure(
+        processors=[line],
+        wrapper_class=structlog.make_filtering_bound_logger(30 if quiet else 20),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Tell]:
+    """Show a bar for the step that is being taken; on a terminal only."""
+    columns = (
+        TextColumn("{task.description:>14}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, transient=True, disable=quiet or not sys.stdout.isatty()) as bars:
+        tasks: dict[str, object] = {}
+
+        def tell(step: str, done: int, of: int | None) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=of)
+            bars.update(tasks[step], completed=done, total=of)  # type: ignore[arg-type]
+
+        yield tell
+
+
+def migrate_database(_options: argparse.Namespace) -> int:
+    """Bring the schema to the version of the code."""
+    before, after = migrate(in_shell().database_parameters())
+    print(
+        f"schema mailticket: {before or 'nothing'} → {after}"
+        if before != after
+        else f"schema mailticket is at {after}"
+    )
+    return 0
+
+
+def reset(options: argparse.Namespace) -> int:
+    """Make messages new."""
+    attempts, ids = _found(options.messages)
+    done = attempts.reset(ids)
+    _say(done, ids, "is new: the next run of its inbox decides it", "is new already")
+    return 0
+
+
+def ignore(options: argparse.Namespace) -> int:
+    """Set messages aside."""
+    attempts, ids = _found(options.messages)
+    done = attempts.ignore(ids, options.reason)
+    _say(done, ids, "is ignored", "has become a ticket: it stays processed")
+    return 0
+
+
+def _found(names: list[str]) -> tuple[Attempts, list[int]]:
+    attempts = Attempts(in_shell().database())
+    rows = attempts.find(names)
+    known = {str(row["id"]) for row in rows} | {row["message_id"] for row in rows}
+    unknown = [name for name in names if name.strip("<>") not in known]
+    if unknown:
+        raise NotFound(f"no message has the number or Message-ID {', '.join(unknown)}")
+    return attempts, [row["id"] for row in rows]
+
+
+def _say(done: list[int], ids: list[int], yes: str, no: str) -> None:
+    for number in ids:
+        print(f"message {number} {yes if number in done else no}")

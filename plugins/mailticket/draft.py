@@ -1,0 +1,119 @@
+"""What ``parse`` hands to ``upsert_ticket``: the decoded message, its files named by digest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from mailticket.message import Address, Attachment, Automatic, Body, Message, NewPart
+from mailticket.sanitise import drop_images, point_images
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """An attachment without its bytes: those lie in ``blob`` under their SHA-256 (hex)."""
+
+    filename: str
+    content_type: str
+    sha256: str
+    size: int
+    content_id: str = ""
+    inline: bool = False
+    left_out: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message as a ticket will take it; HTML shows its images by ``attachment:<sha256>``."""
+
+    sender: Address | None
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...]
+    subject: str
+    date: datetime | None
+    body: Body
+    new_part: NewPart
+    automatic: Automatic | None
+    files: tuple[AttachedFile, ...]
+    defects: tuple[str, ...]
+
+
+def draft_of(message: Message, inline_image_max_width: int) -> Draft:
+    """Reduce a message to what its ticket needs."""
+    header = message.header
+    files = tuple(map(_attached_file, message.attachments))
+    show = _Showing(files, inline_image_max_width)
+    new = message.new_part
+    return Draft(
+        header.from_,
+        header.to,
+        header.cc,
+        header.subject,
+        header.date,
+        Body(message.body.content_type, show.images(message.body.html), message.body.text),
+        NewPart(show.images(new.html), new.text, show.images(new.cut_html), new.cut_text),
+        message.automatic,
+        files,
+        message.defects,
+    )
+
+
+def _attached_file(attachment: Attachment) -> AttachedFile:
+    return AttachedFile(
+        attachment.filename,
+        attachment.content_type,
+        attachment.sha256,
+        attachment.size,
+        attachment.content_id,
+        attachment.inline,
+        attachment.left_out,
+    )
+
+
+class _Showing:
+    """Points ``cid:`` images at their files and takes out those that were left out."""
+
+    def __init__(self, files: tuple[AttachedFile, ...], max_width: int) -> None:
+        named = [file for file in files if file.content_id]
+        kept = {file.sha256 for file in files if not file.left_out}
+        # A second copy of an image is left out as a file, yet the first one can be shown for it.
+        self.targets = {f.content_id: f.sha256 for f in named if f.sha256 in kept}
+        self.dropped = [f.content_id for f in named if f.sha256 not in kept]
+        self.max_width = max_width
+
+    def images(self, html: str) -> str:
+        if "cid:" not in html:
+            return html
+        return point_images(drop_images(html, self.dropped), self.targets, self.max_width)
+
+
+def to_document(draft: Draft) -> dict[str, Any]:
+    """Give the draft as JSON-able values."""
+    document = asdict(draft)
+    document["date"] = draft.date.isoformat() if draft.date else None
+    return document
+
+
+def from_document(document: Mapping[str, Any]) -> Draft:
+    """Read what ``to_document`` gave."""
+    automatic = document["automatic"]
+    return Draft(
+        _address(document["sender"]),
+        tuple(Address(**one) for one in document["to"]),
+        tuple(Address(**one) for one in document["cc"]),
+        document["subject"],
+        datetime.fromisoformat(document["date"]) if document["date"] else None,
+        Body(**document["body"]),
+        NewPart(**document["new_part"]),
+        Automatic(**{k: tuple(v) if isinstance(v, list) else v for k, v in automatic.items()})
+        if automatic
+        else None,
+        tuple(AttachedFile(**one) for one in document["files"]),
+        tuple(document["defects"]),
+    )
+
+
+def _address(value: Mapping[str, str] | None) -> Address | None:
+    return Address(**value) if value else None

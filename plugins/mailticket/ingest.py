@@ -1,0 +1,87 @@
+"""A pass over an inbox: the steps, in their order. ``dag.py`` makes tasks of them.
+
+    fetch → filter → parse → upsert_ticket → forward_errors → cleanup → report
+
+Each step works on what the rows of its run say, and leaves what it did in them: it may be killed,
+repeated or run by another worker at any moment. Tasks pass nothing to each other but counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from mailticket import __version__
+from mailticket.config import Inbox
+from mailticket.passage import Counts, Outside, Passage
+from mailticket.rules import site_rules, table, versions
+from mailticket.steps.cleanup import cleanup
+from mailticket.steps.fetch import fetch
+from mailticket.steps.filter import filter_messages
+from mailticket.steps.forward_errors import forward_errors
+from mailticket.steps.parse import parse_messages
+from mailticket.steps.report import failures, report, summary
+from mailticket.steps.upsert_ticket import upsert_tickets
+from mailticket.store.postgres import Database
+from mailticket.store.runs import Runs
+
+STEPS: Mapping[str, Callable[[Passage], Counts]] = {
+    "fetch": fetch,
+    "filter": filter_messages,
+    "parse": parse_messages,
+    "upsert_ticket": upsert_tickets,
+    "forward_errors": forward_errors,
+    "cleanup": cleanup,
+    "report": report,
+}
+PINS = ("fetch", "filter")
+"""Clearing one of these decides anew, under the configuration of now (SPEC 6.4)."""
+
+
+def begin(
+    db: Database,
+    name: str,
+    step: str,
+    run_name: str,
+    current: Callable[[], Inbox],
+    outside: Outside,
+    clear_number: int = 0,
+) -> Passage:
+    """Take the inbox's lease and give what a step works with; raises ``Lapsed``.
+
+    ``current`` gives the configuration of now; it is asked only where a run is to be pinned to it,
+    so that a run goes on under its own when the Variable is broken meanwhile.
+    """
+    runs = Runs(db)
+    site = site_rules()
+    acting = {"mailticket": __version__, **versions(site)}
+    run = runs.find(name, run_name, clear_number)
+    if run is None or (step in PINS and not runs.is_pinned(run)):
+        run = runs.pin(current(), run_name, clear_number, acting)
+    runs.take_lease(name, run_name)
+    return Passage(db, runs.configuration(run), run, table(site), outside)
+
+
+def take_step(p: Passage, step: str) -> Counts:
+    """Take one step and remember that it came to its end."""
+    p.outside.progress(step, 0, None)
+    counts = STEPS[step](p)
+    p.runs.finish_step(p.run, step, counts)
+    if step == "report":
+        p.runs.release_lease(p.inbox.name, p.run.name)
+    return counts
+
+
+def run_once(
+    db: Database, inbox: Inbox, run_name: str, outside: Outside
+) -> tuple[Counts, list[str]]:
+    """Take all steps one after the other; give the counts by verdict and what failed."""
+    try:
+        for step in STEPS:
+            passage = begin(db, inbox.name, step, run_name, lambda: inbox, outside)
+            counts = take_step(passage, step)
+        return counts, failures(passage)
+    finally:
+        Runs(db).release_lease(inbox.name, run_name)
+
+
+__all__ = ["PINS", "STEPS", "begin", "failures", "run_once", "summary", "take_step"]

@@ -1,0 +1,96 @@
+"""The last phase of a decision: which ticket, what the rules say of it, what will be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mailticket.decision import Case, Decision, Phase, Rule, Step, decide
+from mailticket.matching import find_ticket
+from mailticket.planning import Ground, plan
+from mailticket.ticket import (
+    AddContact,
+    AppendLogEntry,
+    AttachFile,
+    ChangeStatus,
+    CreatePerson,
+    CreateTicket,
+    TicketChange,
+)
+
+MOST_WAITS = 3
+"""Runs that a message waits for one that it refers to (SPEC 3.10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The decision of the ticket phase; without a ruling the message waits."""
+
+    decision: Decision
+    changes: tuple[TicketChange, ...] = ()
+
+
+def judge(case: Case, ground: Ground, rules: Iterable[Rule], waits: int) -> Judgement:
+    """Find the ticket, ask the rules of the last phase, and plan the changes."""
+    found = find_ticket(case)
+    awaited = case.ticket_facts.awaited
+    if found.match is None and awaited and waits < MOST_WAITS and _would_look(case):
+        step = Step("thread", "miss", f"waits for <{awaited}>, which is not decided yet")
+        return Judgement(Decision(None, "", (*found.steps, step)))
+    case = replace(case, match=found.match)
+    decision = Decision(None, "", found.steps).then(decide(Phase.TICKET, case, rules))
+    if decision.ruling:
+        return Judgement(decision)
+    made = plan(case, ground)
+    last = Step(made.decided_by, "hit", made.ruling.reason)
+    steps = decision.steps if made.decided_by in _names(decision.steps) else (*decision.steps, last)
+    return Judgement(Decision(made.ruling, made.decided_by, steps), made.changes)
+
+
+def _would_look(case: Case) -> bool:
+    return case.inbox.behavior != "create_only"
+
+
+def _names(steps: Sequence[Step]) -> set[str]:
+    return {step.rule for step in steps if step.outcome == "hit"}
+
+
+def describe(change: TicketChange) -> dict[str, Any]:
+    """Say what a change does, as it is kept with the decision and shown by ``explain``."""
+    match change:
+        case CreatePerson(fields):
+            return {"change": "create_person", "fields": _short(fields)}
+        case CreateTicket(ticket_class, _, fields, own):
+            return {
+                "change": "create_ticket",
+                "class": ticket_class,
+                "fields": _short(fields | own),
+            }
+        case AppendLogEntry():
+            return {
+                "change": "append_log_entry",
+                "ticket": change.ticket_id,
+                "field": change.field,
+                "author": change.author_name,
+                "text": change.text[:200],
+            }
+        case ChangeStatus(ticket_id, status, reopens):
+            return {
+                "change": "reopen" if reopens else "change_status",
+                "ticket": ticket_id,
+                "status": status,
+            }
+        case AddContact(person_id):
+            return {"change": "add_contact", "person": person_id}
+        case AttachFile():
+            return {
+                "change": "attach_file",
+                "filename": change.filename,
+                "content_type": change.content_type,
+                "sha256": change.sha256,
+            }
+
+
+def _short(fields: Any) -> dict[str, Any]:
+    return {k: v[:200] if isinstance(v, str) else v for k, v in dict(fields).items()}

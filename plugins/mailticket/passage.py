@@ -1,0 +1,152 @@
+"""One pass over an inbox: what each step is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import structlog
+
+from mailticket.config import Inbox
+from mailticket.decision import Decision, Rule, Ruling, Step, Verdict
+from mailticket.mailboxes.base import Mailbox
+from mailticket.message import HeaderSection
+from mailticket.planning import Ground
+from mailticket.reference import Keyring
+from mailticket.smtp import MailServer
+from mailticket.store.attempts import Attempts
+from mailticket.store.catalogue import Catalogue
+from mailticket.store.facts import FactFinder
+from mailticket.store.intake import Intake
+from mailticket.store.outbox import Outbox
+from mailticket.store.postgres import Database
+from mailticket.store.runs import Run, Runs
+from mailticket.store.settling import Settling
+from mailticket.store.tickets import Tickets
+
+Counts = dict[str, Any]
+Progress = Callable[[str, int, int | None], None]
+"""Called with (what, done, of how many) during long work."""
+
+
+def slices(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    """Cut a sequence into pieces of at most ``size``."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _silent(_what: str, _done: int, _of: int | None) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The servers that a pass reaches, opened when they are needed."""
+
+    mailbox: Callable[[Inbox], AbstractContextManager[Mailbox]]
+    mail_server: Callable[[str], AbstractContextManager[MailServer]]
+    address: Callable[[Inbox], str]
+    """The inbox's own address: configured, else the login of its Connection."""
+    progress: Progress = _silent
+    dag_id: str = ""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """The inbox under the run's configuration, and what is known of it in the database."""
+
+    db: Database
+    inbox: Inbox
+    run: Run
+    rules: tuple[Rule, ...]
+    outside: Outside
+    log: Any = field(default_factory=lambda: structlog.get_logger("mailticket"))
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Lease, configuration, steps."""
+        return Runs(self.db)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Places and originals."""
+        return Intake(self.db)
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        """Decisions."""
+        return Attempts(self.db)
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        """Tickets and their events."""
+        return Tickets(self.db)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """What is to be mailed."""
+        return Outbox(self.db)
+
+    @cached_property
+    def settling(self) -> Settling:
+        """What is to leave the folder."""
+        return Settling(self.db)
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """What signs our Message-IDs."""
+        return self.outbox.keyring()
+
+    @cached_property
+    def facts(self) -> FactFinder:
+        """What the rules may know."""
+        return FactFinder(self.db, self.keyring)
+
+    @cached_property
+    def ground(self) -> Ground:
+        """The ticket class with the inbox's defaults; raises ``ConfigurationError``."""
+        return Catalogue(self.db).ground(self.inbox)
+
+    def renew_lease(self) -> None:
+        """Keep other passes off; raises ``Lapsed`` when one took over."""
+        self.runs.take_lease(self.inbox.name, self.run.name)
+
+    def detail(self, event: str, **values: Any) -> None:
+        """Log what only ``debug_trace`` shows."""
+        if self.inbox.debug_trace:
+            self.log.info(event, **values)
+
+
+def tell(
+    p: Passage, message: int, header: HeaderSection | None, decision: Decision, ticket: str = ""
+) -> None:
+    """Log the one line that says what became of a message."""
+    assert decision.ruling is not None
+    about = {
+        "message": message,
+        "message_id": header.message_id if header else "",
+        "sender": header.from_.address if header and header.from_ else "",
+        "subject": header.subject if header else "",
+    }
+    ruling = decision.ruling
+    p.log.info(verdict_line(about, ruling.verdict, decision.decided_by, ruling.reason, ticket))
+    for step in decision.steps:
+        p.detail(f"message {message}: {step.rule} {step.outcome}: {step.detail}")
+
+
+def failure(rule: str, reason: str) -> Decision:
+    """Decide that a message failed, outside of the rules."""
+    return Decision(Ruling(Verdict.FAILED, reason), rule, (Step(rule, "hit", reason),))
+
+
+def verdict_line(row: Mapping[str, Any], verdict: str, rule: str, reason: str, ticket: str) -> str:
+    """Say in one line what became of a message."""
+    who = row.get("sender") or "unknown sender"
+    ticket = f" {ticket}" if ticket else ""
+    return (
+        f"message {row['message']}: {verdict}{ticket} by {rule}: {reason} "
+        f"(<{row.get('message_id', '')}> from {who}, “{row.get('subject', '')[:80]}”)"
+    )

@@ -1,0 +1,225 @@
+"""From an accepted message to the changes of its ticket (SPEC 3.2, 3.3, 3.6, 3.8, 3.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from html import escape
+from typing import Any
+
+from mailticket.decision import Case, Ruling, Verdict
+from mailticket.draft import Draft
+from mailticket.sanitise import sanitise
+from mailticket.ticket import (
+    DESCRIPTION_CHARACTERS,
+    TITLE_CHARACTERS,
+    AddContact,
+    AppendLogEntry,
+    AttachFile,
+    ChangeStatus,
+    CreatePerson,
+    CreateTicket,
+    TicketBrief,
+    TicketChange,
+    TicketClass,
+)
+
+ORIGIN = "mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The ruling that ends the decision, the rule that it is put down to, and what to do."""
+
+    ruling: Ruling
+    decided_by: str
+    changes: tuple[TicketChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What planning stands on, the same for all messages of a pass."""
+
+    ticket_class: TicketClass
+    log_field: str
+    ticket_defaults: Mapping[str, Any]
+    """Resolved: keys as numbers."""
+    person_defaults: Mapping[str, Any]
+
+
+class _MissingError(Exception):
+    """A mandatory field has no value; the message says which and how to mend it."""
+
+
+def plan(case: Case, ground: Ground) -> Plan:
+    """Plan what a message that passed every rule does."""
+    assert case.draft is not None
+    try:
+        ticket = _ticket_to_update(case)
+        if ticket:
+            return _update(case, case.draft, ground, ticket)
+        return _create(case, case.draft, ground)
+    except _MissingError as missing:
+        return Plan(Ruling(Verdict.FAILED, str(missing)), "mandatory_fields")
+
+
+def _ticket_to_update(case: Case) -> TicketBrief | None:
+    if case.match is None:
+        return None
+    ticket = case.match.ticket
+    return None if ticket.closed and case.inbox.closed_ticket == "new_ticket" else ticket
+
+
+def _create(case: Case, draft: Draft, ground: Ground) -> Plan:
+    person = _person(case, draft, ground)
+    html, whole = _fitting(draft.body.html, draft.body.text)
+    given = {
+        "title": title(draft.subject, case.inbox.default_title),
+        "description": html,
+        "description_text": draft.body.text[:DESCRIPTION_CHARACTERS],
+        "org_id": _org_id(case, ground, person),
+    }
+    if case.ticket_facts.callers:
+        given["caller_id"] = case.ticket_facts.callers[0].id
+    fields = {**ground.ticket_defaults, **{k: v for k, v in given.items() if v is not None}}
+    if "origin" in ground.ticket_class.fields:
+        fields.setdefault("origin", ORIGIN)
+    _check_mandatory(case, ground.ticket_class, fields, bool(person))
+    created = _creation(ground.ticket_class, fields)
+    contacts = _contacts(case, on=("on_create", "always"))
+    changes = (*person, created, *_files(draft, whole), *contacts)
+    why = f"a new {ground.ticket_class.name}"
+    if case.match:
+        why += f", since {case.match.ticket.ref} is {case.match.ticket.status}"
+    return Plan(Ruling(Verdict.CREATE, why), "create_ticket", changes)
+
+
+def _creation(ticket_class: TicketClass, fields: Mapping[str, Any]) -> CreateTicket:
+    own = {name: value for name, value in fields.items() if ticket_class.fields[name].own}
+    base = {name: value for name, value in fields.items() if name not in own}
+    return CreateTicket(ticket_class.name, ticket_class.table, base, own)
+
+
+def title(subject: str, default_title: str) -> str:
+    """Make a title of a subject: its first characters, or the inbox's default."""
+    return (subject.strip() or default_title)[:TITLE_CHARACTERS]
+
+
+def _org_id(case: Case, ground: Ground, person: tuple[CreatePerson, ...]) -> int | None:
+    default: int | None = ground.ticket_defaults.get("org_id")
+    if case.ticket_facts.callers:
+        return case.ticket_facts.callers[0].org_id or default
+    return person[0].fields["org_id"] if person else default
+
+
+def _check_mandatory(
+    case: Case, ticket_class: TicketClass, fields: Mapping[str, Any], creates_person: bool
+) -> None:
+    missing = [
+        field.name
+        for field in ticket_class.fields.values()
+        if field.mandatory
+        and fields.get(field.name) in (None, "")
+        and not (field.name == "caller_id" and creates_person)
+    ]
+    if missing:
+        raise _MissingError(
+            f"{ticket_class.name} needs {', '.join(missing)}: "
+            f"set ticket_defaults of inbox {case.inbox.name}"
+        )
+
+
+def _person(case: Case, draft: Draft, ground: Ground) -> tuple[CreatePerson, ...]:
+    if case.ticket_facts.callers or draft.sender is None:
+        return ()
+    if case.inbox.unknown_caller != "create_person":
+        return ()
+    fields = {**ground.person_defaults, **_name(draft.sender.name)}
+    fields["email"] = draft.sender.address
+    missing = [name for name in ("name", "org_id") if fields.get(name) in (None, "")]
+    if missing:
+        raise _MissingError(
+            f"the person {draft.sender.address} cannot be created without {', '.join(missing)}: "
+            f"set person_defaults of inbox {case.inbox.name}"
+        )
+    return (CreatePerson(fields),)
+
+
+def _name(display_name: str) -> dict[str, str]:
+    """Split a display name: "Ada Lovelace", "Lovelace, Ada"; one word is the name alone."""
+    last, comma, first = (part.strip() for part in display_name.partition(","))
+    if comma and first and last:
+        return {"first_name": first[:200], "name": last[:200]}
+    first, _, last = display_name.strip().rpartition(" ")
+    if not last:
+        return {}
+    return {"first_name": first[:200], "name": last[:200]} if first else {"name": last[:200]}
+
+
+def _update(case: Case, draft: Draft, ground: Ground, ticket: TicketBrief) -> Plan:
+    assert case.match is not None
+    new, callers = draft.new_part, case.ticket_facts.callers
+    html, whole = _fitting(new.html, new.text)
+    entry = AppendLogEntry(
+        ticket.id,
+        ground.log_field,
+        callers[0].id if callers else None,
+        callers[0].full_name if callers else str(draft.sender or ""),
+        html,
+        new.text[:DESCRIPTION_CHARACTERS],
+        _fitting(new.cut_html, new.cut_text)[0],
+        new.cut_text[:DESCRIPTION_CHARACTERS],
+    )
+    status = tuple(_status_change(case, ground.ticket_class, ticket))
+    contacts = _contacts(case, on=("on_update", "always"))
+    changes = (*_person(case, draft, ground), entry, *status, *_files(draft, whole), *contacts)
+    return Plan(
+        Ruling(Verdict.UPDATE, f"belongs to {ticket.ref}: {case.match.detail}"),
+        case.match.by,
+        changes,
+    )
+
+
+def _status_change(
+    case: Case, ticket_class: TicketClass, ticket: TicketBrief
+) -> Iterator[ChangeStatus]:
+    assert case.draft is not None
+    if ticket.closed:
+        if case.inbox.closed_ticket == "reopen" and case.draft.automatic is None:
+            yield ChangeStatus(ticket.id, ticket_class.reopened, reopens=True)
+        return
+    to = case.inbox.status_on_update.get(ticket.status)
+    if to and to != ticket.status:
+        yield ChangeStatus(ticket.id, to)
+
+
+def _fitting(html: str, text: str) -> tuple[str, AttachFile | None]:
+    """Cut HTML that is too long, and give the whole of it as a file."""
+    if len(html) <= DESCRIPTION_CHARACTERS:
+        return html, None
+    whole = html.encode()
+    # Cutting may split a tag or leave some open: the sanitiser closes them.
+    cut = sanitise(html[:DESCRIPTION_CHARACTERS]).html
+    if len(cut) > DESCRIPTION_CHARACTERS + 100_000:
+        cut = f"<pre>{escape(text[: DESCRIPTION_CHARACTERS // 8])}</pre>"
+    return cut, AttachFile("body.html", "text/html", sha256(whole).hexdigest(), content=whole)
+
+
+def _files(draft: Draft, whole: AttachFile | None) -> Iterator[AttachFile]:
+    if whole:
+        yield whole
+    for file in draft.files:
+        if not file.left_out:
+            yield AttachFile(
+                file.filename, file.content_type, file.sha256, file.content_id, file.inline
+            )
+
+
+def _contacts(case: Case, on: tuple[str, ...]) -> Iterator[AddContact]:
+    if case.inbox.additional_contacts not in on:
+        return
+    callers = {person.id for person in case.ticket_facts.callers[:1]}
+    for person in case.ticket_facts.contacts:
+        if person.id not in callers:
+            yield AddContact(person.id)

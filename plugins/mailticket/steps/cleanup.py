@@ -1,0 +1,56 @@
+"""cleanup: what is committed is settled in the mailbox, and old originals are purged (SPEC 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from mailticket.errors import ReadOnlyFolder
+from mailticket.mailboxes.base import Mailbox, Settlement
+from mailticket.passage import Counts, Passage
+from mailticket.steps.forward_errors import recipients
+from mailticket.store.settling import Due
+
+BATCH = 500
+
+
+def cleanup(p: Passage) -> Counts:
+    """Move or delete what is due, never before its fate is committed."""
+    purged = p.settling.purge_originals(p.inbox)
+    counts: Counts = {"moved": 0, "deleted": 0, "gone": 0, "unsettled": 0, "purged": purged}
+    epoch = p.settling.latest_epoch(p.inbox.name)
+    if epoch is None or not p.settling.due(p.inbox, epoch, recipients(p)):
+        return counts
+    with p.outside.mailbox(p.inbox) as mailbox:
+        # Opened again: the folder may have been made anew since, and a UID names another message.
+        epoch = p.intake.open_epoch(p.inbox.name, mailbox.place)
+        due = p.settling.due(p.inbox, epoch, recipients(p))
+        if mailbox.place.read_only and due:
+            raise ReadOnlyFolder(f"{mailbox.place.folder} is read-only: {len(due)} messages stay")
+        for kind, group in groupby(sorted(due, key=_kind), key=_kind):
+            _settle(p, mailbox, kind, list(group), counts)
+    return counts
+
+
+def _kind(due: Due) -> Settlement:
+    return due.settlement
+
+
+def _settle(
+    p: Passage, mailbox: Mailbox, kind: Settlement, due: Sequence[Due], counts: Counts
+) -> None:
+    for start in range(0, len(due), BATCH):
+        batch = {one.uid: one for one in due[start : start + BATCH]}
+        done = []
+        for settled in mailbox.settle(list(batch), kind, p.inbox.move_to or ""):
+            one = batch[settled.uid]
+            if settled.outcome is None and not settled.gone:
+                counts["unsettled"] += 1
+                p.log.warning(f"message {one.message} (uid {one.uid}) stays: {settled.detail}")
+                continue
+            done.append((one, settled.gone))
+            word = "gone" if settled.gone else "moved" if kind is Settlement.MOVE else "deleted"
+            counts[word] += 1
+            p.log.info(f"message {one.message}: uid {one.uid} {word} {settled.detail}".rstrip())
+        p.settling.mark(done)
+        p.renew_lease()

@@ -1,0 +1,123 @@
+"""filter: the rules that need size, header section and Facts only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mailticket.decision import Case, Decision, Facts, Phase, Status, Step, Verdict, decide
+from mailticket.errors import LimitExceeded
+from mailticket.message import HeaderSection
+from mailticket.parsing import read_header
+from mailticket.passage import Counts, Passage, failure, slices, tell
+from mailticket.steps.big import complete, save_big
+from mailticket.store.attempts import Record, step_documents
+from mailticket.store.facts import Question
+from mailticket.store.postgres import Row
+
+BATCH = 100
+
+
+def filter_messages(p: Passage) -> Counts:
+    """Ask the rules of the first phase about each new message of the run."""
+    reopened = p.attempts.reopen_for_filter(p.run) if p.run.clear_number else 0
+    if reopened:
+        p.log.info(f"{reopened} messages in error or undesired are decided anew")
+    pending = p.attempts.pending(p.run, "fetched")
+    accepted = done = 0
+    for batch in slices(pending, BATCH):
+        records = _Batch(p, p.attempts.headers(batch)).records()
+        p.attempts.record(records)
+        accepted += sum(record.decision.ruling is None for record in records)
+        done += len(batch)
+        p.renew_lease()
+        p.outside.progress("filter", done, len(pending))
+    save_big(p)
+    return {"accepted": accepted, "decided": len(pending) - accepted, "reopened": reopened}
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    row: Row
+    header: HeaderSection | None
+    problem: Decision | None
+
+
+class _Batch:
+    """Some messages in the mailbox's order, their Facts looked up together."""
+
+    def __init__(self, p: Passage, rows: Sequence[Row]) -> None:
+        self.p = p
+        self.read = [_read(p, row) for row in rows]
+        self.decided: dict[int, Status] = {}
+
+    def records(self) -> list[Record]:
+        readable = [one for one in self.read if one.header]
+        questions = [
+            Question(one.header, one.row["content_hash"], one.row["message"])
+            for one in readable
+            if one.header
+        ]
+        facts = self.p.facts.header_facts(self.p.inbox.name, questions) if questions else []
+        known = {one.row["attempt"]: f for one, f in zip(readable, facts, strict=True)}
+        return [self._record(one, known.get(one.row["attempt"], Facts())) for one in self.read]
+
+    def _record(self, one: _Read, facts: Facts) -> Record:
+        facts = self._up_to_date(facts)
+        decision = one.problem or self._decide(one, facts)
+        ruling = decision.ruling
+        status = ruling.verdict.status if ruling else Status.NEW
+        duplicate = ruling is not None and ruling.verdict is Verdict.DUPLICATE
+        if duplicate and facts.earlier:
+            status = facts.earlier.status
+        self.decided[one.row["message"]] = status
+        if ruling:
+            ticket = facts.about_ref or (facts.earlier.ticket_ref if facts.earlier else "")
+            tell(self.p, one.row["message"], one.header, decision, ticket)
+        return Record(
+            one.row["attempt"],
+            "decided" if ruling else "accepted",
+            decision,
+            "filter",
+            [*one.row["steps"], *step_documents(decision.steps, Phase.HEADERS)],
+            status if duplicate else None,
+            facts.earlier.ticket_id if duplicate and facts.earlier else None,
+        )
+
+    def _up_to_date(self, facts: Facts) -> Facts:
+        """The first copy may have been decided a moment ago, in this very batch."""
+        if facts.earlier is None or facts.earlier.message not in self.decided:
+            return facts
+        status = self.decided[facts.earlier.message]
+        return replace(facts, earlier=replace(facts.earlier, status=status))
+
+    def _decide(self, one: _Read, facts: Facts) -> Decision:
+        assert one.header is not None
+        case = Case(self.p.inbox, one.row["size"], one.header, facts, one.header.automatic)
+        decision = decide(Phase.HEADERS, case, self.p.rules)
+        if decision.ruling is None and not one.row["whole"]:
+            decision = self._completed(one, decision)
+        if facts.own or facts.answers_us:
+            # An answer to our forward, forwarded again, would go round for ever.
+            why = "it is, or answers, a mail of ours"
+            decision = replace(
+                decision, steps=(*decision.steps, Step("forward_errors", "skipped", why))
+            )
+        return decision
+
+    def _completed(self, one: _Read, decision: Decision) -> Decision:
+        """Load what was too big under an earlier configuration, or could not be read."""
+        problem = complete(self.p, one.row["message"], one.row["saved_to"])
+        return decision.then(failure("original", problem)) if problem else decision
+
+
+def _read(p: Passage, row: Row) -> _Read:
+    if row["raw"] is None:
+        days = p.inbox.raw_retention_days
+        gone = f"its original was purged (raw_retention_days {days}): it cannot be decided anew"
+        return _Read(row, None, failure("original", gone))
+    try:
+        header = read_header(bytes(row["raw"]), p.inbox.parse_options().limits)
+    except LimitExceeded as error:
+        return _Read(row, None, failure(error.limit, str(error)))
+    return _Read(row, header, None)

@@ -1,0 +1,29 @@
+"""report: what the run came to; it gives the run its colour (SPEC 6.3)."""
+
+from __future__ import annotations
+
+from mailticket.passage import Counts, Passage
+
+
+def report(p: Passage) -> Counts:
+    """Count the run's messages by verdict, and end the run."""
+    counts = p.runs.counts(p.run)
+    p.tickets.mark_announced(p.run)
+    p.runs.finish(p.run)
+    p.log.info(summary(counts))
+    return dict(counts)
+
+
+def summary(counts: Counts) -> str:
+    """Say in one line what a run came to."""
+    told = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()) if n)
+    return f"{sum(counts.values())} messages: {told}" if told else "no messages"
+
+
+def failures(p: Passage) -> list[str]:
+    """Say which messages failed, for the error that reddens the run."""
+    return [
+        f"message {row['message']} from {row['sender'] or 'unknown sender'}: "
+        f"{row['decided_by']}: {row['reason']}"
+        for row in p.runs.failures(p.run)
+    ]

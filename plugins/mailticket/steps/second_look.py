@@ -1,0 +1,63 @@
+"""A second look at what the header section decided: the content may show more (SPEC 3.1).
+
+Old-style delivery reports show only in the body, and automatic wins before any mail about them is
+queued. A delivery report names the mail that did not arrive: its ticket is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mailticket.decision import Case, Facts, Phase, Step, decide
+from mailticket.errors import LimitExceeded
+from mailticket.message import Message
+from mailticket.parsing import parse
+from mailticket.passage import Passage, tell
+from mailticket.store.attempts import step_documents
+from mailticket.store.facts import Question
+from mailticket.store.postgres import Row
+
+
+def second_look(p: Passage) -> int:
+    """Read what was rejected or taken for a report unread; give how many turn out automatic."""
+    found = 0
+    for attempt in p.attempts.decided_unread(p.run):
+        row = p.attempts.original(attempt)
+        try:
+            message = parse(bytes(row["raw"]), p.inbox.parse_options())
+        except LimitExceeded:
+            continue  # it stays what it is: nothing is known beyond its header section
+        found += _looked_at(p, row, message)
+    return found
+
+
+def _looked_at(p: Passage, row: Row, message: Message) -> bool:
+    facts = _facts(p, row, message)
+    case = Case(p.inbox, row["size"], message.header, facts, message.automatic)
+    decision = decide(Phase.CONTENT, case, p.rules)
+    if facts.answers_us:
+        skipped = Step("forward_errors", "skipped", "it answers a mail of ours")
+        decision = replace(decision, steps=(*decision.steps, skipped))
+    with p.db.transaction():
+        p.attempts.amend(row, decision, step_documents(decision.steps, Phase.CONTENT))
+        _note_failed_delivery(p, row, message, facts)
+    if decision.ruling:
+        tell(p, row["message"], message.header, decision, facts.about_ref)
+    return decision.ruling is not None
+
+
+def _facts(p: Passage, row: Row, message: Message) -> Facts:
+    """Look up what the report is about, now that its body named it."""
+    if message.automatic is None:
+        return Facts()
+    header = replace(message.header, automatic=message.automatic)
+    return p.facts.header_facts(p.inbox.name, [Question(header, None, row["message"])])[0]
+
+
+def _note_failed_delivery(p: Passage, row: Row, message: Message, facts: Facts) -> None:
+    automatic = message.automatic
+    if automatic and automatic.kind == "bounce" and facts.about_ref:
+        recipients = {"failed_recipients": list(automatic.failed_recipients)}
+        p.tickets.note_failed_delivery(
+            facts.about_ref, row["message"], row["attempt"], p.run, recipients
+        )

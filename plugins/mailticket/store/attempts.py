@@ -1,0 +1,204 @@
+"""Attempts: what is to be decided, and what was decided about each message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mailticket.decision import Decision, Phase, Status, Step
+from mailticket.draft import Draft, to_document
+from mailticket.store.postgres import Database, Row, binary, json_value
+from mailticket.store.runs import Run
+
+Stage = Literal["fetched", "accepted", "parsed", "decided"]
+IN_ERROR = (Status.ERROR.value, Status.UNDESIRED.value)
+
+
+def step_documents(steps: Sequence[Step], phase: Phase) -> list[dict[str, str]]:
+    """Give steps as they are kept, with the phase that they belong to."""
+    return [
+        {"rule": s.rule, "outcome": s.outcome, "detail": s.detail, "phase": phase.value}
+        for s in steps
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one step found about one attempt; without a ruling it goes on to ``stage``."""
+
+    attempt: int
+    stage: Stage
+    decision: Decision
+    decided_in: str
+    steps: Sequence[Mapping[str, str]]
+    """Of all phases so far."""
+    status: Status | None = None
+    """Given for a duplicate: that of the first copy."""
+    ticket_id: int | None = None
+
+    def values(self) -> tuple[Any, ...]:
+        """Give the row that the query ``record`` takes."""
+        ruling = self.decision.ruling
+        if ruling is None:
+            steps = json_value(list(self.steps))
+            return (self.attempt, self.stage, "new", None, None, None, None, steps, None)
+        return (
+            self.attempt,
+            "decided",
+            (self.status or ruling.verdict.status).value,
+            ruling.verdict.value,
+            self.decision.decided_by,
+            self.decided_in,
+            storable(ruling.reason),
+            json_value(list(self.steps)),
+            self.ticket_id,
+        )
+
+
+def storable(text: str) -> str:
+    """Make any text fit for PostgreSQL: no NUL, no lone surrogate, no endless reason."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:4000]
+
+
+class Attempts:
+    """What the deciding steps read and write."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def pending(self, run: Run, stage: Stage) -> list[int]:
+        """Give the run's undecided attempts at a stage, in the mailbox's order."""
+        return [row["attempt"] for row in self._db.rows("pending", run=run.id, stage=stage)]
+
+    def decided_unread(self, run: Run) -> list[int]:
+        """Give attempts that the header section alone decided, their content unread."""
+        return [row["attempt"] for row in self._db.rows("decided_unread", run=run.id)]
+
+    def amend(self, row: Row, decision: Decision, steps: Sequence[Mapping[str, str]]) -> None:
+        """Add what the content showed; a ruling replaces that of the header section."""
+        ruling = decision.ruling
+        self._db.rows(
+            "amend",
+            attempt=row["attempt"],
+            steps=json_value(list(steps)),
+            verdict=ruling.verdict.value if ruling else None,
+            status=ruling.verdict.status.value if ruling else None,
+            decided_by=decision.decided_by if ruling else None,
+            reason=storable(ruling.reason) if ruling else None,
+        )
+
+    def headers(self, attempts: Sequence[int]) -> list[Row]:
+        """Load header sections: attempt, message, n, size, content_hash, whole, raw, steps."""
+        return self._db.rows("load_headers", attempts=list(attempts))
+
+    def original(self, attempt: int) -> Row:
+        """Load one original: attempt, message, size, whole, raw (None: purged), saved_to, steps."""
+        row = self._db.row("load_original", attempt=attempt)
+        assert row is not None
+        return row
+
+    def head(self, attempt: int) -> Row:
+        """Load what a failure needs to be recorded: attempt, message, steps."""
+        row = self._db.row("load_head", attempt=attempt)
+        assert row is not None
+        return row
+
+    def record(self, records: Sequence[Record]) -> None:
+        """Write what a step found; an attempt that was decided meanwhile stays as it is."""
+        self._db.many("record", [record.values() for record in records])
+
+    def save_draft(self, attempt: int, draft: Draft, blobs: Mapping[str, bytes]) -> None:
+        """Store what ``parse`` read; blobs by hex SHA-256."""
+        with self._db.transaction():
+            self.add_blobs(blobs)
+            self._db.many("save_drafts", [(attempt, json_value(to_document(draft)))])
+
+    def add_blobs(self, blobs: Mapping[str, bytes]) -> None:
+        """Store contents that are not stored yet."""
+        if not blobs:
+            return
+        digests = [bytes.fromhex(digest) for digest in blobs]
+        known = {
+            bytes(row["sha256"]).hex() for row in self._db.rows("known_blobs", digests=digests)
+        }
+        self._db.each(
+            "add_blob",
+            (
+                {
+                    "sha256": bytes.fromhex(digest),
+                    "size": len(content),
+                    "content": binary(content),
+                }
+                for digest, content in blobs.items()
+                if digest not in known
+            ),
+        )
+
+    def lock_draft(self, attempt: int) -> Row | None:
+        """Load a parsed attempt and keep others off it; None when it was decided meanwhile."""
+        return self._db.row("load_draft", attempt=attempt)
+
+    def wait_once_more(self, attempt: int) -> None:
+        """Leave a message undecided for the next run."""
+        self._db.rows("wait_once_more", attempt=attempt)
+
+    def conclude(self, row: Row, run: Run, **values: Any) -> None:
+        """Write the verdict of the ticket phase, its event, and where the message belongs."""
+        values["reason"] = storable(values["reason"])
+        for name in ("steps", "changes", "detail"):
+            values[name] = json_value(values[name])
+        self._db.rows(
+            "conclude", attempt=row["attempt"], message=row["message"], run=run.id, **values
+        )
+
+    def reopen_for_filter(self, run: Run) -> int:
+        """Open new attempts for all of the run's messages in error or undesired (SPEC 6.4)."""
+        everywhere = ("filter", "parse", "upsert_ticket", "fetch", "forward_errors")
+        return self._reopen(run, IN_ERROR, everywhere, "fetched", ())
+
+    def reopen_for_parse(self, run: Run) -> int:
+        """Open new attempts for what failed in ``parse`` or after it."""
+        decided_in = ("parse", "upsert_ticket")
+        return self._reopen(run, IN_ERROR[:1], decided_in, "accepted", (Phase.HEADERS,))
+
+    def reopen_for_upsert(self, run: Run) -> int:
+        """Open new attempts for what failed in ``upsert_ticket``."""
+        kept = (Phase.HEADERS, Phase.CONTENT)
+        return self._reopen(run, IN_ERROR[:1], ("upsert_ticket",), "parsed", kept)
+
+    def _reopen(
+        self,
+        run: Run,
+        statuses: Sequence[str],
+        decided_in: Sequence[str],
+        stage: Stage,
+        kept: Sequence[Phase],
+    ) -> int:
+        rows = self._db.rows(
+            "reopen",
+            run=run.id,
+            clear_number=run.clear_number,
+            configuration=run.configuration,
+            statuses=list(statuses),
+            decided_in=list(decided_in),
+            stage=stage,
+            kept=[phase.value for phase in kept],
+        )
+        return len(rows)
+
+    def find(self, names: Sequence[str]) -> list[Row]:
+        """Find messages by number or Message-ID."""
+        ids = [int(name) for name in names if name.isdecimal() and len(name) < 19]  # noqa: PLR2004
+        return self._db.rows(
+            "find_messages", ids=ids, message_ids=[name.strip("<>") for name in names]
+        )
+
+    def reset(self, messages: Sequence[int]) -> list[int]:
+        """Make messages new: the next run decides them again."""
+        return [row["id"] for row in self._db.rows("reset_messages", ids=list(messages))]
+
+    def ignore(self, messages: Sequence[int], reason: str) -> list[int]:
+        """Set messages aside for good; processed ones stay as they are."""
+        rows = self._db.rows("ignore_messages", ids=list(messages), reason=storable(reason))
+        return [row["id"] for row in rows]

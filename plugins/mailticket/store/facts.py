@@ -1,0 +1,152 @@
+"""What the rules may know, looked up in one round trip for a batch or a message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mailticket.decision import Earlier, Facts, Status
+from mailticket.message import HeaderSection
+from mailticket.reference import Keyring, verify
+from mailticket.store.intake import message_key
+from mailticket.store.postgres import Database
+from mailticket.ticket import Person, Threaded, TicketBrief, TicketFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the facts of one message depend on."""
+
+    header: HeaderSection
+    content_hash: bytes | None
+    message: int | None = None
+    """Its number; None for a file that is only explained."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketQuestion:
+    """What the ticket facts of one message depend on."""
+
+    inbox: str
+    header: HeaderSection
+    content_hash: bytes | None
+    message: int | None
+    thread_ids: Sequence[str]
+    title_references: Sequence[str]
+
+
+class FactFinder:
+    """Asks the database on behalf of the rules."""
+
+    def __init__(self, db: Database, keyring: Keyring) -> None:
+        self._db = db
+        self._keyring = keyring
+
+    def header_facts(self, inbox: str, questions: Sequence[Question]) -> list[Facts]:
+        """Answer what the rules on header section and content may ask, one for each question."""
+        rows = self._db.many("header_facts", _numbered(questions), inbox=inbox)
+        sent = self._sent([_reported(question.header) for question in questions])
+        return [
+            Facts(
+                tuple(Person(**one) for one in row["callers"]),
+                _earlier(row["earlier"]),
+                own=self._is_own(question.header),
+                about_ref=sent.get(n, ("", False))[0],
+                answers_us=sent.get(n, ("", False))[1],
+            )
+            for n, (row, question) in enumerate(zip(rows, questions, strict=True))
+        ]
+
+    def _is_own(self, header: HeaderSection) -> bool:
+        return verify(self._keyring, header.message_id) is not None
+
+    def _sent(self, lists: Sequence[Sequence[str]]) -> dict[int, tuple[str, bool]]:
+        """For each list of ids: the ticket that one of our mails among them is about."""
+        ids = [one for ids in lists for one in ids]
+        if not ids:
+            return {}
+        stored = {
+            r["message_id"]: r["ticket_id"] for r in self._db.rows("sent_ids", message_ids=ids)
+        }
+        tickets = {one: stored.get(one) or verify(self._keyring, one) for one in ids}
+        ours = {one for one in ids if one in stored or tickets[one] is not None}
+        wanted = [number for number in tickets.values() if number]
+        refs = (
+            {r["id"]: r["ref"] for r in self._db.rows("ticket_refs", ids=wanted)} if wanted else {}
+        )
+        return {
+            n: (next((refs[t] for one in ids if (t := tickets[one]) in refs), ""), True)
+            for n, ids in enumerate(lists)
+            if ours.intersection(ids)
+        }
+
+    def ticket_facts(self, question: TicketQuestion) -> tuple[TicketFacts, Earlier | None]:
+        """Answer what the rules on the ticket may ask, and which copy came before."""
+        header = question.header
+        threads = list(question.thread_ids)
+        signed = [number for one in threads if (number := verify(self._keyring, one))]
+        row = self._db.row(
+            "ticket_facts",
+            inbox=question.inbox,
+            sender=header.from_.address.lower() if header.from_ else "",
+            message=question.message,
+            message_id=message_key(header.message_id),
+            content_hash=question.content_hash,
+            threads=[message_key(one) for one in threads],
+            signed=signed,
+            titled=list(question.title_references),
+            addresses=[one.address.lower() for one in (*header.to, *header.cc)],
+        )
+        assert row is not None
+        return _ticket_facts(row, signed, question), _earlier(row["earlier"])
+
+
+def _ticket_facts(
+    row: Mapping[str, Any], signed: Sequence[int], question: TicketQuestion
+) -> TicketFacts:
+    briefs = {one["id"]: TicketBrief(**one) for one in row["briefs"]}
+    order = {message_key(one): n for n, one in enumerate(question.thread_ids)}
+    threads = sorted(
+        row["threads"], key=lambda one: (order[one["message_id"]], not one["took_part"])
+    )
+    refs = {brief.ref: brief for brief in briefs.values()}
+    return TicketFacts(
+        callers=tuple(Person(**one) for one in row["callers"]),
+        signed=tuple(briefs[number] for number in signed if number in briefs),
+        threaded=tuple(
+            Threaded(one["message_id"], briefs[one["ticket_id"]], one["took_part"])
+            for one in threads
+            if one["ticket_id"] in briefs
+        ),
+        titled=tuple(refs[ref] for ref in question.title_references if ref in refs),
+        contacts=tuple(Person(**one) for one in row["contacts"]),
+        earlier=briefs.get(row["mine"]),
+        awaited=row["awaited"] or "",
+    )
+
+
+def _numbered(questions: Sequence[Question]) -> list[tuple[Any, ...]]:
+    return [
+        (
+            n,
+            question.header.from_.address.lower() if question.header.from_ else "",
+            message_key(question.header.message_id),
+            question.content_hash,
+            question.message,
+        )
+        for n, question in enumerate(questions)
+    ]
+
+
+def _reported(header: HeaderSection) -> list[str]:
+    """Give the ids of the mails that a message answers or reports on."""
+    about = header.automatic.about if header.automatic else ()
+    ids = (*about, *header.in_reply_to, *header.references[-32:])
+    return list(dict.fromkeys(message_key(one) for one in ids))
+
+
+def _earlier(value: Mapping[str, Any] | None) -> Earlier | None:
+    if not value:
+        return None
+    return Earlier(value["id"], Status(value["status"]), value["ref"] or "", value["ticket_id"])

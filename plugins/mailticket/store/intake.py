@@ -1,0 +1,185 @@
+"""Intake: where messages lie, what they are, and their originals."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailticket.mailboxes.base import Place
+from mailticket.store.postgres import Database, Row, binary
+from mailticket.store.runs import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One life of a folder: while it lasts, a UID names one message."""
+
+    id: int
+    cursor: int
+    """Every IMAP UID up to here is known."""
+    is_new_life: bool
+    """The inbox has messages from another epoch, which may lie here again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message that was not known before, with what it is recognised by later."""
+
+    uid: str
+    size: int
+    received_at: datetime | None
+    header_size: int
+    header_hash: bytes
+    content_hash: bytes | None
+    message_id: str
+    sent_at: datetime | None
+    sender: str
+    sender_name: str
+    subject: str
+    participants: tuple[str, ...]
+    raw: bytes
+    """The original; of one that is too big, its header section."""
+    whole: bool
+    saved_to: str | None = None
+
+
+class Intake:
+    """What ``fetch`` writes."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def open_epoch(self, inbox: str, place: Place) -> Epoch:
+        """Find the epoch of an opened folder, or begin one."""
+        row = self._epoch_row(inbox, place, further=0)
+        # A folder that was made anew under its old UIDVALIDITY gives out UIDs below our cursor.
+        if place.uidnext is not None and place.uidnext <= row["cursor"]:
+            row = self._epoch_row(inbox, place, further=1)
+        is_new_life = row["has_others"] and row["has_messages"]
+        return Epoch(row["id"], row["cursor"], is_new_life)
+
+    def _epoch_row(self, inbox: str, place: Place, further: int) -> Row:
+        row = self._db.row(
+            "open_epoch",
+            inbox=inbox,
+            server=place.server,
+            login=place.login,
+            folder=place.folder,
+            uidvalidity=place.uidvalidity,
+            further=further,
+        )
+        assert row is not None
+        return row
+
+    def known_uids(self, epoch: Epoch, uids: Sequence[str]) -> set[str]:
+        """Give those of the UIDs that have their row."""
+        rows = self._db.rows("known_uids", epoch=epoch.id, uids=list(uids))
+        return {row["uid"] for row in rows}
+
+    def recognise(
+        self, inbox: str, epoch: Epoch, prints: Iterable[tuple[str, int, bytes]]
+    ) -> dict[str, int]:
+        """Match (uid, size, header hash) to messages from earlier epochs, each one once."""
+        prints = list(prints)
+        rows = self._db.rows(
+            "recognise",
+            inbox=inbox,
+            epoch=epoch.id,
+            header_hashes=[header_hash for _, _, header_hash in prints],
+        )
+        known: dict[tuple[int, bytes], list[int]] = {}
+        for row in rows:
+            known.setdefault((row["size"], bytes(row["header_hash"])), []).append(row["id"])
+        matched: dict[str, int] = {}
+        for uid, size, header_hash in prints:
+            if messages := known.get((size, header_hash)):
+                matched[uid] = messages.pop(0)
+        return matched
+
+    def by_message_id(self, inbox: str, message_ids: Sequence[str]) -> dict[str, int]:
+        """Match Message-IDs to messages of the inbox (``use_message_id_as_uid``)."""
+        rows = self._db.rows(
+            "recognise_by_message_id", inbox=inbox, message_ids=[m for m in message_ids if m]
+        )
+        return {row["message_id"]: row["id"] for row in rows}
+
+    def locate(self, epoch: Epoch, places: Iterable[tuple[str, int]]) -> None:
+        """Remember that known messages lie here too: (uid, message)."""
+        self._db.many("add_locations", [(epoch.id, uid, message) for uid, message in places])
+
+    def move_cursor(self, epoch: Epoch, cursor: int) -> None:
+        """Remember that every UID up to ``cursor`` is known."""
+        self._db.rows("move_cursor", epoch=epoch.id, cursor=cursor)
+
+    def add(self, run: Run, epoch: Epoch, arrivals: Sequence[Arrival]) -> list[int]:
+        """Store new messages with originals, places and first attempts; give their numbers."""
+        with self._db.transaction():
+            rows = self._db.many("add_messages", [_message_values(run.inbox, a) for a in arrivals])
+            ids = [row["id"] for row in rows]
+            self._db.each(
+                "add_original",
+                (
+                    {"message": id_, "raw": binary(a.raw), "whole": a.whole}
+                    for id_, a in zip(ids, arrivals, strict=True)
+                ),
+            )
+            self.locate(epoch, ((a.uid, id_) for id_, a in zip(ids, arrivals, strict=True)))
+            attempts = [(id_, run.id, run.clear_number, run.configuration) for id_ in ids]
+            self._db.many("add_attempts", attempts)
+        return ids
+
+    def complete(self, message: int, raw: bytes, content_hash: bytes) -> None:
+        """Store the whole original of a message of which only the header section was known."""
+        with self._db.transaction():
+            self._db.each("add_original", [{"message": message, "raw": binary(raw), "whole": True}])
+            self._db.rows("complete_message", message=message, content_hash=content_hash)
+
+    def adopt(self, run: Run) -> int:
+        """Take over what dead or waiting runs left undecided; give how many."""
+        rows = self._db.rows(
+            "adopt",
+            inbox=run.inbox,
+            run=run.id,
+            clear_number=run.clear_number,
+            configuration=run.configuration,
+        )
+        return len(rows)
+
+    def unsaved_big_messages(self, inbox: str) -> list[Row]:
+        """Give messages that were too big and wait to be saved: message, size, uid, epoch."""
+        return self._db.rows("unsaved_big_messages", inbox=inbox)
+
+    def mark_saved(self, message: int, saved_to: str) -> None:
+        """Remember where a message that was too big lies."""
+        self._db.rows("mark_saved", message=message, saved_to=saved_to)
+
+    def places_of(self, message: int) -> list[Row]:
+        """Give where a message lies, the newest place first."""
+        return self._db.rows("places_of_message", message=message)
+
+
+def _message_values(inbox: str, a: Arrival) -> tuple[object, ...]:
+    return (
+        inbox,
+        message_key(a.message_id),
+        a.size,
+        a.header_size,
+        a.header_hash,
+        a.content_hash,
+        a.received_at,
+        a.sent_at,
+        a.sender[:320],
+        a.sender_name[:1000],
+        a.subject[:2000],
+        list(a.participants),
+        a.saved_to,
+    )
+
+
+def message_key(message_id: str) -> str:
+    """Give a Message-ID as it is indexed: PostgreSQL's index rows end at 2,700 bytes."""
+    if len(message_id.encode()) <= 1000:  # noqa: PLR2004
+        return message_id
+    return f"{message_id[:200]}#{hashlib.sha256(message_id.encode()).hexdigest()}"

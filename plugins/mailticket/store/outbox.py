@@ -1,0 +1,106 @@
+"""The outbox: what is to be mailed, kept until a mail server has taken it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from mailticket.notices import Notice
+from mailticket.reference import Key, Keyring
+from mailticket.store.attempts import storable
+from mailticket.store.postgres import Database, Row, binary
+from mailticket.store.runs import Run
+
+RETRY_SECONDS = (60, 300, 900, 1800, 3600)
+"""After each failed try; the last one goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A notice with what it is about; ``rule`` is part of what makes a second one impossible."""
+
+    notice: Notice
+    message: int
+    rule: str
+    smtp_conn_id: str
+    ticket_id: int | None = None
+
+
+class Outbox:
+    """Queues, claims and settles mails."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def keyring(self) -> Keyring:
+        """Load the keys that sign our Message-IDs; the first call makes one."""
+        rows = self._db.rows("reference_keys")
+        if rows[0]["id"] is None:
+            self.add_key(always=False)
+            rows = self._db.rows("reference_keys")
+        keys = tuple(Key(row["id"], bytes(row["secret"])) for row in rows)
+        return Keyring(rows[0]["instance"], keys[0], keys[1:])
+
+    def add_key(self, *, always: bool = True) -> None:
+        """Begin to sign with a new key; old ones go on verifying."""
+        name = "k" + secrets.token_hex(4)
+        self._db.rows("add_reference_key", id=name, secret=secrets.token_bytes(32), always=always)
+
+    def errors_to_forward(
+        self, run: Run, verdicts: tuple[str, ...], recipient: str, after: int
+    ) -> Row | None:
+        """Give the run's next message above ``after`` that has not been forwarded yet."""
+        return self._db.row(
+            "errors_to_forward",
+            run=run.id,
+            verdicts=list(verdicts),
+            recipient=recipient,
+            after=after,
+        )
+
+    def callers_to_answer(self, run: Run) -> list[Row]:
+        """Give the run's rejected unknown callers who got no answer within a day."""
+        return self._db.rows("callers_to_answer", run=run.id)
+
+    def was_answered_today(self, recipient: str) -> bool:
+        """Tell whether an unknown caller had his answer within a day."""
+        return bool(self._db.value("answered_today", recipient=recipient))
+
+    def queue(self, inbox: str, posting: Posting) -> bool:
+        """Put a mail into the outbox; False when it was there already."""
+        notice = posting.notice
+        row = self._db.row(
+            "queue_mail",
+            inbox=inbox,
+            kind=notice.kind,
+            message=posting.message,
+            rule=posting.rule,
+            ticket_id=posting.ticket_id,
+            smtp_conn_id=posting.smtp_conn_id,
+            sender=notice.sender,
+            recipient=notice.recipient,
+            message_id=notice.message_id,
+            raw=binary(notice.raw),
+        )
+        return row is not None
+
+    def claim(self, inbox: str) -> Row | None:
+        """Take the next mail that is due, for this sender alone."""
+        return self._db.row("claim_mail", inbox=inbox)
+
+    def sent(self, mail: Row) -> None:
+        """Remember that the server took it."""
+        self._db.rows("mail_sent", id=mail["id"])
+
+    def delayed(self, mail: Row, error: str) -> None:
+        """Try again later: the server did not take it now."""
+        seconds = RETRY_SECONDS[min(mail["tries"], len(RETRY_SECONDS)) - 1]
+        self._db.rows("mail_delayed", id=mail["id"], error=storable(error), seconds=seconds)
+
+    def refused(self, mail: Row, error: str) -> None:
+        """Give up: the server will never take it."""
+        self._db.rows("mail_refused", id=mail["id"], error=storable(error))
+
+    def waiting(self, inbox: str) -> int:
+        """Count what waits for its mail server."""
+        return int(self._db.value("mail_waiting", inbox=inbox))

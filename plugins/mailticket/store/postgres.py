@@ -1,0 +1,176 @@
+"""PostgreSQL: connections, transactions, named queries. The only file that imports psycopg2."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg2  # noqa: TID251
+import psycopg2.errors  # noqa: TID251
+import psycopg2.extras  # noqa: TID251
+
+from mailticket.errors import RowRefused, StoreOutdated, StoreUnavailable
+
+Row = dict[str, Any]
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+_PASSING = (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.errors.DeadlockDetected)
+_OUTDATED = (
+    psycopg2.errors.UndefinedTable,
+    psycopg2.errors.UndefinedColumn,
+    psycopg2.errors.InvalidSchemaName,
+)
+
+
+@cache
+def _queries() -> Mapping[str, str]:
+    """Read the named queries of ``sql/``; a name is used once."""
+    found: dict[str, str] = {}
+    for file in sorted(Path(__file__).with_name("sql").glob("*.sql")):
+        _, *parts = _NAME.split(file.read_text("utf-8"))
+        for name, text in zip(parts[::2], parts[1::2], strict=True):
+            if name in found:
+                msg = f"query {name} stands twice"
+                raise ValueError(msg)
+            found[name] = text.strip()
+    return found
+
+
+class Database:
+    """One connection, opened when it is first needed; every error leaves it translated."""
+
+    def __init__(self, **parameters: Any) -> None:
+        self._parameters = {
+            "connect_timeout": 10,
+            "application_name": "mailticket",
+            "keepalives_idle": 30,
+            **parameters,
+        }
+        self._connection: Any = None
+        self._depth = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what happens inside, or nothing of it. Nested ones join the outer one."""
+        self._depth += 1
+        try:
+            yield
+            if self._depth == 1 and self._connection is not None:
+                with _translated():
+                    self._connection.commit()
+        except BaseException:
+            if self._depth == 1:
+                self._roll_back()
+            raise
+        finally:
+            self._depth -= 1
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo only what happens inside when PostgreSQL refuses a row there."""
+        self.execute("SAVEPOINT inside")
+        try:
+            yield
+        except RowRefused:
+            self.execute("ROLLBACK TO SAVEPOINT inside")
+            raise
+        self.execute("RELEASE SAVEPOINT inside")
+
+    def rows(self, name: str, **values: Any) -> list[Row]:
+        """Run a named query and give all rows; outside a transaction it commits at once."""
+        with self.transaction(), _translated(), self._cursor() as cursor:
+            cursor.execute(_queries()[name], values)
+            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+
+    def row(self, name: str, **values: Any) -> Row | None:
+        """Give the first row, or None."""
+        return next(iter(self.rows(name, **values)), None)
+
+    def value(self, name: str, **values: Any) -> Any:
+        """Give the first column of the first row, or None."""
+        row = self.row(name, **values)
+        return next(iter(row.values())) if row else None
+
+    def many(self, name: str, tuples: Sequence[Sequence[Any]], **values: Any) -> list[Row]:
+        """Run a query whose ``%s`` after VALUES takes many small rows in one round trip."""
+        if not tuples:
+            return []
+        with self.transaction(), _translated(), self._cursor() as cursor:
+            text = _queries()[name]
+            if values:
+                text = cursor.mogrify(text.replace("VALUES %s", "VALUES %%s"), values).decode()
+            found = psycopg2.extras.execute_values(
+                cursor,
+                text,
+                tuples,
+                page_size=len(tuples),
+                fetch=bool(re.search("RETURNING|^SELECT", text)),
+            )
+            return [dict(row) for row in found or ()]
+
+    def each(self, name: str, tuples: Iterable[Mapping[str, Any]]) -> None:
+        """Run a query once for each row: for big values, which execute_values would copy."""
+        with self.transaction(), _translated(), self._cursor() as cursor:
+            for values in tuples:
+                cursor.execute(_queries()[name], values)
+
+    def execute(self, text: str, values: Any = None) -> list[Row]:
+        """Run SQL that was composed from the catalogue (column names of ticket classes)."""
+        with self.transaction(), _translated(), self._cursor() as cursor:
+            cursor.execute(text, values)
+            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _cursor(self) -> Any:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg2.connect(**self._parameters)
+            psycopg2.extras.register_default_jsonb(self._connection)
+        return self._connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection is not None:
+                self._connection.rollback()
+        except psycopg2.Error:
+            self._connection = None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except _PASSING as error:
+        raise StoreUnavailable(f"PostgreSQL: {_first_line(error)}") from error
+    except _OUTDATED as error:
+        raise StoreOutdated(f"{_first_line(error)}: run bin/mailticket migrate") from error
+    except (psycopg2.IntegrityError, psycopg2.DataError) as error:
+        raise RowRefused(_first_line(error), error.diag.constraint_name or "") from error
+
+
+def _first_line(error: Exception) -> str:
+    # PostgreSQL repeats the refused values in DETAIL: a stranger's text stays out of the logs.
+    return str(error).strip().split("\n", 1)[0].replace("\0", "")
+
+
+def json_value(value: Any) -> Any:
+    """Wrap a value for a jsonb column."""
+    return psycopg2.extras.Json(value)
+
+
+def binary(value: bytes) -> Any:
+    """Wrap bytes for a bytea column."""
+    return psycopg2.Binary(value)
+
+
+def quoted(identifier: str) -> str:
+    """Quote a name that the catalogue gave."""
+    return '"' + identifier.replace('"', '""') + '"'

@@ -1,0 +1,148 @@
+-- name: pending
+SELECT a.id AS attempt, a.message
+  FROM mailticket.attempt a JOIN mailticket.message m ON m.attempt = a.id
+ WHERE a.run = %(run)s AND a.status = 'new' AND a.stage = %(stage)s
+ ORDER BY a.message
+
+-- name: load_headers
+SELECT a.id AS attempt, a.message, a.n, m.size, m.content_hash, o.whole,
+       substr(o.raw, 1, m.header_size) AS raw, a.steps
+  FROM mailticket.attempt a
+  JOIN mailticket.message m ON m.id = a.message
+  LEFT JOIN mailticket.original o ON o.message = m.id
+ WHERE a.id = ANY (%(attempts)s) ORDER BY a.message
+
+-- name: load_original
+SELECT a.id AS attempt, a.message, m.size, o.whole, o.raw, m.saved_to, a.steps, a.status::text
+  FROM mailticket.attempt a
+  JOIN mailticket.message m ON m.id = a.message
+  LEFT JOIN mailticket.original o ON o.message = m.id
+ WHERE a.id = %(attempt)s
+
+-- name: load_head
+SELECT id AS attempt, message, steps FROM mailticket.attempt WHERE id = %(attempt)s
+
+-- name: record
+WITH g (attempt, stage, status, verdict, decided_by, decided_in, reason, steps, ticket_id) AS (
+    VALUES %s),
+placed AS (
+    UPDATE mailticket.message m SET ticket_id = g.ticket_id::bigint FROM g
+     WHERE m.attempt = g.attempt::bigint AND g.ticket_id IS NOT NULL)
+UPDATE mailticket.attempt a
+   SET stage = g.stage::mailticket.stage, status = g.status::mailticket.message_state,
+       verdict = g.verdict::mailticket.verdict, decided_by = g.decided_by,
+       decided_in = g.decided_in, reason = g.reason, steps = g.steps::jsonb,
+       ticket_id = coalesce(g.ticket_id::bigint, a.ticket_id),
+       decided_at = CASE WHEN g.verdict IS NOT NULL THEN now() END
+  FROM g
+ WHERE a.id = g.attempt::bigint AND a.status = 'new'
+
+-- name: save_drafts
+INSERT INTO mailticket.draft (attempt, document) VALUES %s
+ON CONFLICT (attempt) DO UPDATE SET document = excluded.document
+
+-- name: add_blob
+INSERT INTO mailticket.blob (sha256, size, content)
+SELECT %(sha256)s, %(size)s, %(content)s
+ WHERE NOT EXISTS (SELECT FROM mailticket.blob WHERE sha256 = %(sha256)s)
+ON CONFLICT (sha256) DO NOTHING
+
+-- name: known_blobs
+SELECT sha256 FROM mailticket.blob WHERE sha256 = ANY (%(digests)s)
+
+-- name: load_draft
+SELECT a.id AS attempt, a.message, a.n, m.size, m.message_id, m.content_hash, d.document, a.steps, a.waits,
+       substr(o.raw, 1, m.header_size) AS raw
+  FROM mailticket.attempt a
+  JOIN mailticket.message m ON m.id = a.message
+  LEFT JOIN mailticket.draft d ON d.attempt = a.id
+  LEFT JOIN mailticket.original o ON o.message = m.id
+ WHERE a.id = %(attempt)s AND a.status = 'new' AND a.stage = 'parsed'
+   FOR UPDATE OF a
+
+-- name: wait_once_more
+UPDATE mailticket.attempt SET waits = waits + 1 WHERE id = %(attempt)s
+
+-- name: conclude
+WITH dropped AS (DELETE FROM mailticket.draft WHERE attempt = %(attempt)s AND %(status)s = 'processed'),
+placed AS (
+    UPDATE mailticket.message SET ticket_id = %(ticket_id)s
+     WHERE id = %(message)s AND %(ticket_id)s::bigint IS NOT NULL),
+told AS (
+    INSERT INTO mailticket.ticket_event (ticket_id, ref, class, kind, message, attempt, run, detail)
+    SELECT t.id, t.ref, t.class, %(event)s, %(message)s, %(attempt)s, %(run)s, %(detail)s::jsonb
+      FROM mailticket.ticket t WHERE t.id = %(ticket_id)s AND %(event)s::text IS NOT NULL)
+UPDATE mailticket.attempt
+   SET stage = 'decided', status = %(status)s::mailticket.message_state,
+       verdict = %(verdict)s::mailticket.verdict, decided_by = %(decided_by)s,
+       decided_in = 'upsert_ticket', reason = %(reason)s, steps = %(steps)s, changes = %(changes)s,
+       ticket_id = %(ticket_id)s, decided_at = now()
+ WHERE id = %(attempt)s
+
+-- name: reopen
+-- New attempts for this run's own messages that are to be decided anew; `kept` are the phases
+-- whose steps stay.
+WITH again AS (
+    SELECT a.* FROM mailticket.attempt a JOIN mailticket.message m ON m.attempt = a.id
+     WHERE a.run = %(run)s AND a.clear_number < %(clear_number)s
+       AND a.status::text = ANY (%(statuses)s) AND a.decided_in = ANY (%(decided_in)s)
+       FOR UPDATE OF a),
+opened AS (
+    INSERT INTO mailticket.attempt (message, n, run, clear_number, configuration, stage, steps)
+    SELECT message, n + 1, run, %(clear_number)s, %(configuration)s, %(stage)s::mailticket.stage,
+           coalesce((SELECT jsonb_agg(s) FROM jsonb_array_elements(steps) s
+                      WHERE s ->> 'phase' = ANY (%(kept)s)), '[]')
+      FROM again
+    RETURNING id, message, n),
+drafts AS (
+    INSERT INTO mailticket.draft (attempt, document)
+    SELECT o.id, d.document FROM opened o
+      JOIN again g ON g.message = o.message JOIN mailticket.draft d ON d.attempt = g.id
+     WHERE %(stage)s = 'parsed')
+UPDATE mailticket.message m SET attempt = o.id FROM opened o WHERE m.id = o.message
+RETURNING m.id
+
+-- name: find_messages
+SELECT m.id, m.inbox, m.message_id, m.subject, m.sender, a.status::text, a.verdict::text, a.reason
+  FROM mailticket.message m LEFT JOIN mailticket.attempt a ON a.id = m.attempt
+ WHERE m.id = ANY (%(ids)s) OR (m.message_id <> '' AND m.message_id = ANY (%(message_ids)s))
+ ORDER BY m.id
+
+-- name: reset_messages
+WITH again AS (
+    SELECT m.id, coalesce(max(a.n), 0) AS n FROM mailticket.message m
+      LEFT JOIN mailticket.attempt a ON a.message = m.id
+      LEFT JOIN mailticket.attempt latest ON latest.id = m.attempt
+     WHERE m.id = ANY (%(ids)s) AND latest.status IS DISTINCT FROM 'new'
+     GROUP BY m.id),
+opened AS (
+    INSERT INTO mailticket.attempt (message, n) SELECT id, n + 1 FROM again RETURNING id, message)
+UPDATE mailticket.message m SET attempt = o.id FROM opened o WHERE m.id = o.message RETURNING m.id
+
+-- name: ignore_messages
+UPDATE mailticket.attempt a
+   SET status = 'ignored', verdict = 'ignored', stage = 'decided', decided_by = 'operator',
+       decided_in = 'operator', reason = %(reason)s, decided_at = now()
+  FROM mailticket.message m
+ WHERE m.attempt = a.id AND m.id = ANY (%(ids)s) AND a.status <> 'processed'
+RETURNING m.id
+
+-- name: decided_unread
+-- Decided by the header section alone, their content not yet looked at.
+SELECT a.id AS attempt
+  FROM mailticket.attempt a
+  JOIN mailticket.message m ON m.attempt = a.id
+  JOIN mailticket.original o ON o.message = m.id AND o.whole
+ WHERE a.run = %(run)s AND a.decided_in = 'filter'
+   AND (a.verdict = 'rejected' OR a.decided_by = 'automatic_mail')
+   AND NOT a.steps @> '[{"phase": "content"}]'
+ ORDER BY a.message
+
+-- name: amend
+UPDATE mailticket.attempt
+   SET steps = steps || %(steps)s::jsonb,
+       verdict = coalesce(%(verdict)s::mailticket.verdict, verdict),
+       status = coalesce(%(status)s::mailticket.message_state, status),
+       decided_by = coalesce(%(decided_by)s, decided_by),
+       reason = coalesce(%(reason)s, reason)
+ WHERE id = %(attempt)s AND NOT steps @> '[{"phase": "content"}]'

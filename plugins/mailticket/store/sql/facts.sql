@@ -1,0 +1,73 @@
+-- name: header_facts
+-- For each (n, sender, message_id, content_hash, below): who wrote, and which copy came before.
+SELECT g.n,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('id', p.id, 'first_name', p.first_name,
+                        'name', p.name, 'email', p.email, 'org_id', p.org_id) ORDER BY p.id)
+                   FROM mailticket.person p WHERE lower(p.email) = g.sender), '[]') AS callers,
+       to_jsonb(e) AS earlier
+  FROM (VALUES %s) AS g (n, sender, message_id, content_hash, below)
+  LEFT JOIN LATERAL (
+       SELECT m.id, a.status::text, t.id AS ticket_id, t.ref
+         FROM mailticket.message m
+         JOIN mailticket.attempt a ON a.id = m.attempt
+         LEFT JOIN mailticket.ticket t ON t.id = m.ticket_id
+        WHERE m.inbox = %(inbox)s AND m.content_hash = g.content_hash::bytea
+          AND m.message_id = g.message_id
+          AND (g.below::bigint IS NULL OR m.id < g.below::bigint)
+        ORDER BY m.id LIMIT 1) e ON true
+ ORDER BY g.n
+
+-- name: sent_ids
+SELECT message_id, ticket_id FROM mailticket.outbox WHERE message_id = ANY (%(message_ids)s)
+
+-- name: ticket_refs
+SELECT id, ref FROM mailticket.ticket WHERE id = ANY (%(ids)s)
+
+-- name: ticket_facts
+WITH sender AS (
+    SELECT id, first_name, name, email, org_id FROM mailticket.person
+     WHERE lower(email) = %(sender)s ORDER BY id),
+thread AS (
+    SELECT m.message_id, m.ticket_id, %(sender)s = ANY (m.participants) AS took_part
+      FROM mailticket.message m
+     WHERE m.message_id = ANY (%(threads)s) AND m.message_id <> '' AND m.ticket_id IS NOT NULL
+       AND m.id IS DISTINCT FROM %(message)s
+    UNION ALL
+    SELECT o.message_id, o.ticket_id, true FROM mailticket.outbox o
+     WHERE o.message_id = ANY (%(threads)s) AND o.ticket_id IS NOT NULL),
+named AS (SELECT id, ref FROM mailticket.ticket WHERE ref = ANY (%(titled)s)),
+mine AS (
+    SELECT ticket_id AS id FROM mailticket.message
+     WHERE id = %(message)s AND ticket_id IS NOT NULL),
+brief AS (
+    SELECT t.id, t.ref, t.class AS ticket_class, t.status, s.closed,
+           EXISTS (SELECT FROM sender p
+                    WHERE p.id IN (t.caller_id, t.agent_id) OR p.org_id = t.org_id
+                       OR EXISTS (SELECT FROM mailticket.ticket_contact c
+                                   WHERE c.ticket_id = t.id AND c.person_id = p.id)
+                       OR EXISTS (SELECT FROM mailticket.team_member tm
+                                   WHERE tm.team_id = t.team_id AND tm.person_id = p.id)) AS related
+      FROM mailticket.ticket t
+      JOIN mailticket.ticket_status s ON s.class = t.class AND s.value = t.status
+     WHERE t.id = ANY (%(signed)s) OR t.id IN (SELECT ticket_id FROM thread)
+        OR t.id IN (SELECT id FROM named) OR t.id IN (SELECT id FROM mine))
+SELECT (SELECT coalesce(jsonb_agg(to_jsonb(sender)), '[]') FROM sender) AS callers,
+       (SELECT coalesce(jsonb_agg(to_jsonb(brief)), '[]') FROM brief) AS briefs,
+       (SELECT coalesce(jsonb_agg(to_jsonb(thread)), '[]') FROM thread) AS threads,
+       (SELECT id FROM mine) AS mine,
+       (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.id), '[]') FROM (
+            SELECT id, first_name, name, email, org_id FROM mailticket.person
+             WHERE lower(email) = ANY (%(addresses)s) AND lower(email) <> %(sender)s LIMIT 200) c)
+           AS contacts,
+       (SELECT m.message_id FROM mailticket.message m
+          JOIN mailticket.attempt a ON a.id = m.attempt
+         WHERE m.inbox = %(inbox)s AND m.message_id = ANY (%(threads)s) AND m.message_id <> ''
+           AND a.status = 'new' AND m.id IS DISTINCT FROM %(message)s LIMIT 1) AS awaited,
+       (SELECT jsonb_build_object('id', m.id, 'status', a.status, 'ticket_id', t.id,
+                                   'ref', t.ref)
+          FROM mailticket.message m
+          JOIN mailticket.attempt a ON a.id = m.attempt
+          LEFT JOIN mailticket.ticket t ON t.id = m.ticket_id
+         WHERE m.inbox = %(inbox)s AND m.content_hash = %(content_hash)s
+           AND m.message_id = %(message_id)s AND m.id < %(message)s
+         ORDER BY m.id LIMIT 1) AS earlier

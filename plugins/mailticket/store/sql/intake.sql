@@ -1,0 +1,90 @@
+-- name: open_epoch
+INSERT INTO mailticket.mailbox_epoch AS e (inbox, server, login, folder, uidvalidity, generation)
+VALUES (%(inbox)s, %(server)s, %(login)s, %(folder)s, %(uidvalidity)s,
+        coalesce((SELECT max(generation) FROM mailticket.mailbox_epoch
+                   WHERE (inbox, server, login, folder, uidvalidity)
+                       = (%(inbox)s, %(server)s, %(login)s, %(folder)s, %(uidvalidity)s)), 0)
+        + %(further)s)
+ON CONFLICT (inbox, server, login, folder, uidvalidity, generation)
+DO UPDATE SET looked_at = now()
+RETURNING id, cursor, generation,
+          EXISTS (SELECT FROM mailticket.message m WHERE m.inbox = e.inbox) AS has_messages,
+          EXISTS (SELECT FROM mailticket.mailbox_epoch o WHERE o.inbox = e.inbox AND o.id <> e.id)
+              AS has_others
+
+-- name: move_cursor
+UPDATE mailticket.mailbox_epoch SET cursor = greatest(cursor, %(cursor)s), looked_at = now()
+ WHERE id = %(epoch)s
+
+-- name: known_uids
+SELECT uid FROM mailticket.location WHERE epoch = %(epoch)s AND uid = ANY (%(uids)s)
+
+-- name: recognise
+-- Messages of this inbox with that header section and size which have no place in this epoch yet.
+SELECT m.id, m.size, m.header_hash
+  FROM mailticket.message m
+ WHERE m.inbox = %(inbox)s AND m.header_hash = ANY (%(header_hashes)s)
+   AND NOT EXISTS (SELECT FROM mailticket.location l
+                    WHERE l.message = m.id AND l.epoch = %(epoch)s)
+   -- One that we moved or deleted there cannot have come along.
+   AND NOT EXISTS (SELECT FROM mailticket.location l
+                    WHERE l.message = m.id AND l.settled_at IS NOT NULL)
+ ORDER BY m.id
+
+-- name: recognise_by_message_id
+SELECT DISTINCT ON (m.message_id) m.id, m.message_id
+  FROM mailticket.message m
+ WHERE m.inbox = %(inbox)s AND m.message_id = ANY (%(message_ids)s) AND m.message_id <> ''
+ ORDER BY m.message_id, m.id
+
+-- name: add_messages
+INSERT INTO mailticket.message (inbox, message_id, size, header_size, header_hash, content_hash,
+    received_at, sent_at, sender, sender_name, subject, participants, saved_to)
+VALUES %s RETURNING id
+
+-- name: add_original
+INSERT INTO mailticket.original (message, raw, whole) VALUES (%(message)s, %(raw)s, %(whole)s)
+ON CONFLICT (message) DO UPDATE SET raw = excluded.raw, whole = excluded.whole, stored_at = now()
+
+-- name: complete_message
+UPDATE mailticket.message SET content_hash = %(content_hash)s WHERE id = %(message)s
+
+-- name: add_locations
+INSERT INTO mailticket.location (epoch, uid, message) VALUES %s
+ON CONFLICT (epoch, uid) DO NOTHING
+
+-- name: add_attempts
+WITH given (message, run, clear_number, configuration) AS (VALUES %s),
+opened AS (
+    INSERT INTO mailticket.attempt (message, n, run, clear_number, configuration)
+    SELECT message, 1, run, clear_number, configuration FROM given
+    RETURNING id, message)
+UPDATE mailticket.message m SET attempt = o.id FROM opened o WHERE m.id = o.message
+
+-- name: adopt
+-- What earlier passes over this inbox left undecided becomes this run's.
+UPDATE mailticket.attempt a
+   SET run = %(run)s, clear_number = %(clear_number)s, configuration = %(configuration)s
+  FROM mailticket.message m
+ WHERE a.status = 'new' AND m.attempt = a.id AND m.inbox = %(inbox)s
+   AND a.run IS DISTINCT FROM %(run)s
+RETURNING a.id
+
+-- name: unsaved_big_messages
+SELECT m.id AS message, m.size, l.uid, l.epoch
+  FROM mailticket.attempt a
+  JOIN mailticket.message m ON m.attempt = a.id
+  JOIN mailticket.original o ON o.message = m.id AND NOT o.whole
+  JOIN mailticket.location l ON l.message = m.id
+ WHERE m.inbox = %(inbox)s AND l.settled_at IS NULL AND l.gone_at IS NULL
+   AND m.saved_to IS NULL AND a.status = 'error' AND a.decided_by = 'too_big'
+ ORDER BY m.id LIMIT 100
+
+-- name: mark_saved
+UPDATE mailticket.message SET saved_to = %(saved_to)s WHERE id = %(message)s
+
+-- name: places_of_message
+SELECT l.id, l.uid, e.server, e.login, e.folder, e.uidvalidity, e.id AS epoch
+  FROM mailticket.location l JOIN mailticket.mailbox_epoch e ON e.id = l.epoch
+ WHERE l.message = %(message)s AND l.settled_at IS NULL AND l.gone_at IS NULL
+ ORDER BY l.id DESC

@@ -1,0 +1,57 @@
+-- name: due
+-- What is to leave the folder now (SPEC 8): never a message of which the mailbox holds the only
+-- copy, never one that is undecided or held.
+SELECT l.id AS location, l.uid, l.message,
+       CASE WHEN a.status = 'processed' AND %(after_processing)s = 'move'
+                 AND t.id IS NOT NULL THEN 'move' ELSE 'delete' END AS settlement
+  FROM mailticket.location l
+  JOIN mailticket.message m ON m.id = l.message
+  JOIN mailticket.attempt a ON a.id = m.attempt
+  LEFT JOIN mailticket.original o ON o.message = m.id
+  LEFT JOIN mailticket.ticket t ON t.id = m.ticket_id
+ WHERE l.epoch = %(epoch)s AND l.settled_at IS NULL AND l.gone_at IS NULL
+   AND (m.saved_to IS NOT NULL OR o.whole IS NOT false)
+   AND CASE a.status::text
+       WHEN 'processed' THEN
+            %(after_processing)s <> 'keep' OR t.id IS NULL OR t.closed_at IS NOT NULL
+       WHEN 'error' THEN
+            m.saved_to IS NOT NULL AND a.decided_by = 'too_big'
+            OR %(error_behavior)s = 'delete' AND (NOT EXISTS (
+                SELECT FROM unnest(%(recipients)s::text[]) AS r (address) WHERE NOT EXISTS (
+                    SELECT FROM mailticket.outbox b WHERE b.message = m.id AND b.status = 'sent'
+                       AND b.kind = 'forwarded_error' AND b.rule = a.decided_by
+                       AND b.recipient = r.address))
+                OR a.steps @> '[{"rule": "forward_errors", "outcome": "skipped"}]')
+       WHEN 'undesired' THEN
+            CASE WHEN %(undesired_behavior)s = 'purge'
+                 THEN a.decided_at < now() - make_interval(days => %(undesired_purge_delay)s)
+                 ELSE %(error_behavior)s = 'delete' AND (NOT EXISTS (
+                SELECT FROM unnest(%(recipients)s::text[]) AS r (address) WHERE NOT EXISTS (
+                    SELECT FROM mailticket.outbox b WHERE b.message = m.id AND b.status = 'sent'
+                       AND b.kind = 'forwarded_error' AND b.rule = a.decided_by
+                       AND b.recipient = r.address))
+                    OR a.steps @> '[{"rule": "forward_errors", "outcome": "skipped"}]') END
+       ELSE false END
+ ORDER BY l.id
+
+-- name: mark_settled
+UPDATE mailticket.location l
+   SET settlement = g.settlement,
+       settled_at = CASE WHEN g.gone::boolean THEN NULL ELSE now() END,
+       gone_at = CASE WHEN g.gone::boolean THEN now() END
+  FROM (VALUES %s) AS g (location, settlement, gone) WHERE l.id = g.location::bigint
+
+-- name: purge_originals
+-- Those of messages in error, held or undecided stay (SPEC 8.5).
+DELETE FROM mailticket.original WHERE message IN (
+    SELECT o.message FROM mailticket.original o
+      JOIN mailticket.message m ON m.id = o.message
+      JOIN mailticket.attempt a ON a.id = m.attempt
+     WHERE m.inbox = %(inbox)s AND a.status IN ('processed', 'undesired', 'ignored')
+       AND o.stored_at < now() - make_interval(days => %(days)s)
+     ORDER BY o.stored_at LIMIT 5000)
+RETURNING message
+
+-- name: latest_epoch
+SELECT id, server, login, folder, uidvalidity FROM mailticket.mailbox_epoch
+ WHERE inbox = %(inbox)s ORDER BY looked_at DESC NULLS LAST, id DESC LIMIT 1

@@ -1,0 +1,160 @@
+"""Carries out planned changes, and tells of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mailticket.store.attempts import Attempts
+from mailticket.store.postgres import Database, Row, json_value, quoted
+from mailticket.store.runs import Run
+from mailticket.ticket import (
+    AddContact,
+    AppendLogEntry,
+    AttachFile,
+    ChangeStatus,
+    CreatePerson,
+    CreateTicket,
+    TicketChange,
+)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What the changes of one message have come to so far."""
+
+    message: int
+    attempt: int
+    person: int | None = None
+    ticket: int | None = None
+    log_entry: int | None = None
+    reopened: bool = False
+
+
+class Tickets:
+    """Writes tickets; always inside the transaction of the message that calls for it."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._attempts = Attempts(db)
+
+    def apply(self, changes: Sequence[TicketChange], message: int, attempt: int) -> tuple[int, str]:
+        """Carry out the changes; give the ticket's number and the kind of event."""
+        progress = _Progress(message, attempt)
+        created = False
+        for change in changes:
+            match change:
+                case CreatePerson():
+                    progress.person = self._insert("person", change.fields)
+                case CreateTicket():
+                    created = True
+                    progress.ticket = self._create(change, progress.person)
+                case AppendLogEntry():
+                    progress.ticket = change.ticket_id
+                    progress.log_entry = self._append(change, progress)
+                case ChangeStatus():
+                    self._change_status(change, progress)
+        assert progress.ticket is not None
+        self._attach([c for c in changes if isinstance(c, AttachFile)], progress)
+        contacts = [(progress.ticket, c.person_id) for c in changes if isinstance(c, AddContact)]
+        self._db.many("add_contacts", contacts)
+        kind = "created" if created else "reopened" if progress.reopened else "updated"
+        return progress.ticket, kind
+
+    def _create(self, change: CreateTicket, person: int | None) -> int:
+        fields = {**change.fields, "class": change.ticket_class}
+        if person is not None:
+            fields["caller_id"] = person
+        columns = ", ".join(["ticket_id", *map(quoted, change.own)])
+        # A scalar sub-select inside VALUES: each literal takes the type of its column.
+        text = (
+            f"WITH t AS ({_insertion('ticket', fields)} RETURNING id) "  # noqa: S608
+            f"INSERT INTO mailticket.{quoted(change.table)} ({columns}) "
+            f"VALUES ((SELECT id FROM t){', %s' * len(change.own)}) RETURNING ticket_id AS id"
+        )
+        values = [*fields.values(), *change.own.values()]
+        return int(self._db.execute(text, values)[0]["id"])
+
+    def _insert(self, table: str, fields: Mapping[str, Any]) -> int:
+        text = f"{_insertion(table, fields)} RETURNING id"
+        return int(self._db.execute(text, list(fields.values()))[0]["id"])
+
+    def _append(self, change: AppendLogEntry, progress: _Progress) -> int:
+        return int(
+            self._db.value(
+                "append_log_entry",
+                ticket_id=change.ticket_id,
+                field=change.field,
+                author_id=change.author_id or progress.person,
+                author_name=change.author_name,
+                html=change.html,
+                text=change.text,
+                cut_html=change.cut_html,
+                cut_text=change.cut_text,
+                message=progress.message,
+                attempt=progress.attempt,
+            )
+        )
+
+    def _change_status(self, change: ChangeStatus, progress: _Progress) -> None:
+        self._db.rows("change_status", ticket_id=change.ticket_id, status=change.status)
+        progress.reopened = change.reopens
+
+    def _attach(self, files: Sequence[AttachFile], progress: _Progress) -> None:
+        if not files:
+            return
+        fresh = {file.sha256: file.content for file in files if file.content is not None}
+        self._attempts.add_blobs(fresh)
+        self._db.many(
+            "attach_files",
+            [
+                (
+                    progress.ticket,
+                    progress.log_entry,
+                    progress.message,
+                    bytes.fromhex(file.sha256),
+                    file.filename,
+                    file.content_type,
+                    file.content_id,
+                    file.inline,
+                )
+                for file in files
+            ],
+        )
+
+    def ref(self, ticket: int) -> str:
+        """Give a ticket's reference."""
+        rows = self._db.rows("ticket_refs", ids=[ticket])
+        return rows[0]["ref"] if rows else ""
+
+    def unannounced(self, run: Run) -> list[Row]:
+        """Give the inbox's events that no asset event tells of yet, and mark them as begun."""
+        rows = self._db.rows("unannounced", run=run.id, inbox=run.inbox)
+        return sorted(rows, key=lambda row: row["id"])
+
+    def mark_announced(self, run: Run) -> int:
+        """Mark what an earlier task of this run announced."""
+        return len(self._db.rows("mark_announced", run=run.id))
+
+    def note_failed_delivery(
+        self, ref: str, message: int, attempt: int, run: Run, detail: Mapping[str, Any]
+    ) -> None:
+        """Note on a ticket that a mail of ours about it did not arrive (SPEC 3.1)."""
+        self._db.rows(
+            "note_failed_delivery",
+            ref=ref,
+            message=message,
+            attempt=attempt,
+            run=run.id,
+            detail=json_value(dict(detail)),
+        )
+
+
+def _names(fields: Mapping[str, Any]) -> str:
+    return ", ".join(map(quoted, fields))
+
+
+def _insertion(table: str, fields: Mapping[str, Any]) -> str:
+    marks = ", ".join(["%s"] * len(fields))
+    return f"INSERT INTO mailticket.{quoted(table)} ({_names(fields)}) VALUES ({marks})"  # noqa: S608
