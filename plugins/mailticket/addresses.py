@@ -1,0 +1,225 @@
+"""Address lists (RFC 5322, 3.4) as people's programs write them: quotes, comments, groups, faults.
+
+One pass over the text, so that time is linear; no construct is ever an error.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from mailticket.charsets import one_line
+from mailticket.encoded_words import decode_words
+from mailticket.message import Address
+
+_TOKEN = re.compile(
+    r"""(?P<quoted>"(?:[^"\\]|\\.)*")"""
+    r"""|(?P<route><(?:[^<>"]|"(?:[^"\\<>]|\\.)*")*>)"""
+    r"""|(?P<literal>\[[^\[\]\\]{0,255}\])"""
+    r"""|(?P<special>[(),:;<>])"""
+    r"""|(?P<blank>\s+)"""
+    r"""|(?P<word>[^\s"(),:;<>\[\]]+|.)""",
+    re.DOTALL,
+)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_PAREN = re.compile(r"[()\\]")
+_MAILTO = re.compile(r"^(?:mailto|smtp):", re.IGNORECASE)
+_BEFORE_AT = re.compile(r"[^\s<>()\[\]\"',;:@]{1,64}\Z")
+_AFTER_AT = re.compile(r"[^\s<>()\[\]\"',;:@]{1,255}")
+_COMMENT = re.compile(r"\([^()]*\)")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_QUOTES = "'\"`‘’“” \t"
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One mailbox being read: words before the angle bracket, comments, the bracket itself."""
+
+    words: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    routes: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        return "".join(self.words).strip()
+
+    def empty(self) -> bool:
+        return not (self.routes or self.text())
+
+
+@dataclass(frozen=True, slots=True)
+class AddressList:
+    """The addresses of one or more fields, groups dissolved; ``complete`` unless cut at a limit."""
+
+    addresses: tuple[Address, ...]
+    complete: bool = True
+
+
+def read_addresses(texts: list[str], limit: int) -> AddressList:
+    """Read address fields, ``limit`` addresses at most altogether."""
+    found: list[Address] = []
+    for text in texts:
+        for entry in _joined(_Reader(text, limit + 1 - len(found)).entries):
+            found.extend(_addresses(entry))
+        if len(found) > limit:
+            return AddressList(tuple(found[:limit]), complete=False)
+    return AddressList(tuple(found))
+
+
+class _Reader:
+    """Cuts one field into entries."""
+
+    def __init__(self, text: str, limit: int) -> None:
+        self.text = text
+        self.entries: list[_Entry] = []
+        self.entry = _Entry()
+        self.in_group = False
+        self.open_comment = False
+        position = 0
+        while position < len(text) and len(self.entries) < limit:
+            position = self._step(position)
+        self._close()
+
+    def _step(self, position: int) -> int:
+        token = _TOKEN.match(self.text, position)
+        assert token is not None
+        kind, found = token.lastgroup, token[0]
+        if kind == "special":
+            return self._special(found, token.end())
+        if kind == "route":
+            self.entry.routes.append(found[1:-1])
+        elif kind == "quoted":
+            self.entry.words.append(found)
+        else:
+            self.entry.words.append(" " if kind == "blank" else found)
+        return token.end()
+
+    def _special(self, mark: str, position: int) -> int:
+        if mark == "(":
+            return self._comment(position)
+        if mark == ":" and not self.in_group and "@" not in self.entry.text():
+            self.in_group = True
+            self.entry = _Entry()
+        elif mark in ",;":
+            self.in_group = self.in_group and mark != ";"
+            self._close()
+        elif mark == "<" and "@" in self.text[position : position + 320]:
+            return self._open_route(position)
+        elif mark == ":":
+            self.entry.words.append(mark)
+        return position
+
+    def _open_route(self, position: int) -> int:
+        """Read ``<a@b`` that nobody closed: to the next comma or blank."""
+        end = position
+        while end < len(self.text) and self.text[end] not in ",; \t\r\n<>":
+            end += 1
+        if end > position:
+            self.entry.routes.append(self.text[position:end])
+        return end
+
+    def _comment(self, position: int) -> int:
+        """Read a comment, nested ones within it; when none of them ends, there is none."""
+        if self.open_comment:
+            return position
+        depth = 1
+        end = position
+        while depth and (mark := _PAREN.search(self.text, end)):
+            end = mark.end()
+            if mark[0] == "\\":
+                end += 1
+            else:
+                depth += 1 if mark[0] == "(" else -1
+        if depth:
+            self.open_comment = True
+            return position
+        self.entry.comments.append(self.text[position : end - 1])
+        return end
+
+    def _close(self) -> None:
+        if not self.entry.empty():
+            self.entries.append(self.entry)
+        self.entry = _Entry()
+
+
+def _joined(entries: list[_Entry]) -> list[_Entry]:
+    """Give back its comma to ``Doe, John <john@example.org>``, written without quotes."""
+    out: list[_Entry] = []
+    for entry in entries:
+        before = out[-1] if out else None
+        if before and entry.routes and not before.routes and _bare_name(before.text()):
+            out.pop()
+            entry.words[:0] = [*before.words, ", "]
+        out.append(entry)
+    return out
+
+
+def _bare_name(text: str) -> bool:
+    return ("@" not in text and not text.isascii()) or " " in text or text.istitle()
+
+
+def _addresses(entry: _Entry) -> list[Address]:
+    name = _phrase(entry.text())
+    routes = [route for route in map(_addr_spec, entry.routes) if route]
+    if not routes:
+        return _without_brackets(entry)
+    with_at = [route for route in routes if "@" in route] or routes[:1]
+    if not name:
+        name = _phrase(" ".join(entry.comments))
+    return [Address(name, with_at[0])]
+
+
+def _without_brackets(entry: _Entry) -> list[Address]:
+    """Read ``a@b (Name)``, ``Name a@b`` or a bare local name."""
+    text = entry.text()
+    comment = _phrase(" ".join(entry.comments))
+    squeezed = _addr_spec(text)
+    if "@" in squeezed and (" " not in text or _spaced(text)):
+        return [Address(comment, squeezed)]
+    decoded = _phrase(text)
+    if found := _inside(decoded):
+        return [Address(found.name or comment, found.address)]
+    if entry.routes or not decoded:
+        return []
+    return [Address(comment, decoded)]
+
+
+def _inside(text: str) -> Address | None:
+    """Find the first address among words."""
+    at = text.find("@")
+    before = _BEFORE_AT.search(text[max(0, at - 64) : at]) if at > 0 else None
+    after = _AFTER_AT.match(text, at + 1)
+    if not (before and after):
+        return None
+    rest = text[: at - len(before[0])] + text[after.end() :]
+    return Address(one_line(rest).strip(_QUOTES), before[0] + "@" + after[0])
+
+
+def _spaced(text: str) -> bool:
+    """Tell ``a . b @ c . d`` (obsolete white space) from words with an address among them."""
+    return text.startswith('"') or _TWO_WORDS.search(text) is None
+
+
+_TWO_WORDS = re.compile(r"[^\s.@] [^\s.@]")
+
+
+def _addr_spec(text: str) -> str:
+    """Clean an addr-spec: no source route, no ``mailto:``, no blanks outside quotes."""
+    text = _MAILTO.sub("", _COMMENT.sub("", decode_words(text)).strip())
+    if text.startswith("@") and ":" in text:
+        text = text.rpartition(":")[2]
+    if '"' not in text:
+        text = "".join(text.split())
+    return one_line(text).strip("'<> ,;") if not text.startswith("'@") else ""
+
+
+def _phrase(text: str) -> str:
+    """Decode a display name: quotes and escapes go, encoded words are read."""
+    if '"' in text:
+        text = _QUOTED.sub(lambda quoted: _ESCAPED.sub(r"\1", quoted[1]), text)
+        text = text.replace('"', "") if text.count('"') == 1 else text
+    elif "\\" in text:
+        text = _ESCAPED.sub(r"\1", text)
+    name = one_line(decode_words(text))
+    while len(name) > 1 and name[0] == name[-1] and name[0] in "'\"":
+        name = name[1:-1].strip()
+    return name

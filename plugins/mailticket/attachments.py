@@ -1,0 +1,191 @@
+"""What is attached to a mail: named, typed by its bytes, and sorted out (SPEC 4.3, 4.5)."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from mailticket import magic
+from mailticket.charsets import one_line
+from mailticket.choice import written_name
+from mailticket.embedded import Embedded, comparable
+from mailticket.encoded_words import header_text
+from mailticket.fields import read_fields, section_size
+from mailticket.filenames import extension, made_up, safe_name, shortened
+from mailticket.headers import subject
+from mailticket.message import Attachment
+from mailticket.options import ParseOptions
+from mailticket.parts import Part
+
+FORWARDED = frozenset({"message/rfc822", "message/global"})
+_HEADER_AT_MOST = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The attachments of one mail, and what was wrong with them."""
+
+    attachments: tuple[Attachment, ...]
+    defects: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Namer:
+    """Numbers the parts that have no name."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def name(self, written: str, content_type: str) -> str:
+        if name := safe_name(written):
+            return name
+        self.counts[content_type] += 1
+        return made_up(content_type, self.counts[content_type])
+
+
+def collected(
+    parts: Iterable[Part],
+    embedded: Iterable[Embedded],
+    references: frozenset[str],
+    options: ParseOptions,
+) -> Attached:
+    """Decode attached parts and embedded images; ``references`` are the Content-IDs shown."""
+    namer = _Namer()
+    defects: list[str] = []
+    found = [*_from_parts(parts, namer, defects), *_from_html(embedded, namer)]
+    shown = _with_inline(found, references)
+    judged = [_judged(attachment, options) for attachment in shown]
+    return Attached(tuple(_without_repeats(judged)), tuple(dict.fromkeys(defects)))
+
+
+def _from_parts(parts: Iterable[Part], namer: _Namer, defects: list[str]) -> Iterator[Attachment]:
+    for part in parts:
+        octets, defect = part.payload()
+        if defect:
+            defects.append(defect)
+        if octets or written_name(part):
+            yield _attachment(part, octets, namer)
+
+
+def _attachment(part: Part, octets: bytes, namer: _Namer) -> Attachment:
+    declared = part.content_type
+    written = written_name(part)
+    actual = magic.sniff(octets)
+    content_type = magic.best_type(declared, actual, _type_of_name(written))
+    name = namer.name(written, content_type)
+    if declared in FORWARDED:
+        name = forwarded_name(octets, safe_name(written)) or name
+    return Attachment(
+        filename=_with_extension(name, content_type),
+        content_type=content_type,
+        declared_type=declared,
+        data=octets,
+        content_id=content_id(part),
+        content_location=one_line(header_text(part.section.first("content-location")))[:2000],
+    )
+
+
+def _from_html(embedded: Iterable[Embedded], namer: _Namer) -> Iterator[Attachment]:
+    for image in embedded:
+        content_type = magic.best_type(image.content_type, magic.sniff(image.octets), "")
+        yield Attachment(
+            filename=namer.name("", content_type),
+            content_type=content_type,
+            declared_type=image.content_type,
+            data=image.octets,
+            content_id=image.content_id,
+        )
+
+
+def content_id(part: Part) -> str:
+    """Give a part's Content-ID without ``<>``."""
+    return "".join(header_text(part.section.first("content-id")).split()).strip("<>")[:998]
+
+
+def forwarded_name(octets: bytes, written: str) -> str:
+    """Name a forwarded message by its subject, ``""`` when it has neither that nor a name."""
+    header = octets[: min(section_size(octets, 0, len(octets)), _HEADER_AT_MOST)]
+    title = safe_name(subject(read_fields(header)).replace("/", "-").replace("\\", "-"))
+    stem = title or written
+    if not stem:
+        return ""
+    return shortened(stem if stem.lower().endswith(".eml") else stem + ".eml")
+
+
+def _type_of_name(written: str) -> str:
+    return (mimetypes.guess_type(safe_name(written), strict=False)[0] or "") if written else ""
+
+
+def _with_extension(name: str, content_type: str) -> str:
+    """Give a name without any extension the one of its type."""
+    stem, dot, tail = name.rpartition(".")
+    if (dot and stem and 0 < len(tail) <= 10) or content_type in magic.GENERIC:  # noqa: PLR2004
+        return name
+    return shortened(name + extension(content_type))
+
+
+def _with_inline(found: list[Attachment], references: frozenset[str]) -> list[Attachment]:
+    """Mark what the HTML shows: of two parts with one Content-ID, the first."""
+    seen: set[str] = set()
+    out = []
+    for attachment in found:
+        key = comparable(attachment.content_id)
+        inline = bool(key) and key in references and key not in seen
+        seen.add(key)
+        out.append(replace(attachment, inline=True) if inline else attachment)
+    return out
+
+
+def _judged(attachment: Attachment, options: ParseOptions) -> Attachment:
+    reason = excluded(attachment, options.exclude_attachment_types)
+    return replace(attachment, left_out=reason) if reason else attachment
+
+
+def excluded(attachment: Attachment, entries: Iterable[str]) -> str | None:
+    """Say which excluded type a file is of: by declaration, by name, or by its bytes."""
+    actual = magic.sniff(attachment.data)
+    types = {attachment.declared_type, attachment.content_type, actual}
+    for entry in entries:
+        if _excludes(entry.strip().lower(), types, attachment, actual):
+            return f"excluded type {entry}"
+    return None
+
+
+def _excludes(entry: str, types: set[str], attachment: Attachment, actual: str) -> bool:
+    if entry == "application/exe":
+        return magic.is_executable(attachment.declared_type, actual, attachment.filename)
+    if "/" not in entry:
+        return attachment.filename.lower().endswith("." + entry.lstrip("*."))
+    if entry.endswith("/*"):
+        return any(found.startswith(entry[:-1]) for found in types)
+    return entry in types or entry == "*/*"
+
+
+def _without_repeats(found: list[Attachment]) -> list[Attachment]:
+    """Leave out a file that the mail carries twice; the one that is shown stays."""
+    keepers: dict[str, Attachment] = {}
+    for attachment in sorted(found, key=lambda each: not each.inline):
+        if attachment.left_out is None:
+            keepers.setdefault(attachment.sha256, attachment)
+    out = []
+    for attachment in found:
+        keeper = keepers.get(attachment.sha256, attachment)
+        if attachment.left_out is None and keeper is not attachment:
+            reason = f"same content as {keeper.filename}"
+            attachment = replace(attachment, left_out=reason)  # noqa: PLW2901
+        out.append(attachment)
+    return out
+
+
+def aliases(attachments: Iterable[Attachment]) -> dict[str, str]:
+    """Say which Content-ID shows the same as one that was left out as a repetition."""
+    kept: dict[str, str] = {}
+    for each in attachments:
+        if each.left_out is None and each.inline:
+            kept.setdefault(each.sha256, each.content_id)
+    return {
+        comparable(each.content_id): kept[each.sha256]
+        for each in attachments
+        if each.inline and each.left_out is not None and each.sha256 in kept
+    }

@@ -1,0 +1,189 @@
+"""A body in both forms, and the new part of it (SPEC 3.6, 3.7)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import html2text  # noqa: TID251 - this is the file that owns it
+from selectolax.lexbor import LexborHTMLParser
+
+from mailticket.charsets import decode, scrub
+from mailticket.message import Body, NewPart
+from mailticket.options import ParseOptions
+from mailticket.parts import Part
+from mailticket.plaintext import html_of, unflowed
+from mailticket.quotation import new_part_of_html, new_part_of_text
+from mailticket.sanitise import sanitise
+
+_META_CHARSET = re.compile(
+    rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?\s{0,5}([\w.:-]{1,40})", re.IGNORECASE
+)
+_ENRICHED_TAG = re.compile(r"<(?:<|param>[^<]{0,500}</param>|/?[a-z0-9-]{1,60}>)", re.IGNORECASE)
+_META_WITHIN = 4096
+_MARKDOWN_AT_MOST = 400_000
+"""Characters: html2text takes 1 ms for 10,000; longer HTML is read by lexbor."""
+_BLANK_LINES = re.compile(r"\n{3,}")
+_BLOCKS = "p,div,li,tr,h1,h2,h3,h4,h5,h6,blockquote,pre,table"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A body as it was sent: HTML or text, decoded and nothing else."""
+
+    content_type: str
+    text: str
+    defects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Body and new part, and what was found wrong on the way."""
+
+    body: Body
+    new_part: NewPart
+    defects: tuple[str, ...] = ()
+
+
+EMPTY = Source("", "")
+
+
+# --- from parts to source ----------------------------------------------------------------------
+
+
+def source_of(parts: list[Part]) -> Source:
+    """Decode the parts of a body and join them; one HTML part makes all of it HTML."""
+    pieces = [_piece(part) for part in parts]
+    defects = tuple(defect for piece in pieces for defect in piece.defects)
+    said = [piece for piece in pieces if piece.text.strip()] or pieces[:1]
+    if not said:
+        return EMPTY
+    if any(piece.content_type == "text/html" for piece in said):
+        return Source("text/html", "\n".join(map(_as_html, said)), defects)
+    return Source(said[0].content_type, "\n\n".join(piece.text for piece in said), defects)
+
+
+def _as_html(piece: Source) -> str:
+    if piece.content_type == "text/html":
+        return piece.text
+    return f"<div>{html_of(piece.text)}</div>"
+
+
+def _piece(part: Part) -> Source:
+    octets, encoding_defect = part.payload()
+    declared = part.type_parameters.get("charset")
+    if part.content_type == "text/html":
+        declared = _html_charset(octets, declared)
+    found = decode(octets, declared)
+    text = found.text.replace("\r\n", "\n").replace("\r", "\n")
+    defects = tuple(filter(None, (encoding_defect, found.defect)))
+    if part.content_type in ("text/enriched", "text/richtext"):
+        return Source("text/plain", _unenriched(text), defects)
+    if part.content_type == "text/plain" and part.type_parameters.get("format").lower() == "flowed":
+        text = unflowed(text, delsp=part.type_parameters.get("delsp").lower() == "yes")
+    return Source(part.content_type, text, defects)
+
+
+def _html_charset(octets: bytes, declared: str) -> str:
+    """Believe the mail header; a ``<meta>`` only where that says nothing (or next to nothing)."""
+    if declared and declared.lower() not in ("us-ascii", "ascii"):
+        return declared
+    meta = _META_CHARSET.search(octets[:_META_WITHIN])
+    return meta[1].decode("ascii") if meta else declared
+
+
+def _unenriched(text: str) -> str:
+    """Strip the commands of RFC 1896; a lone line break is none there."""
+    return _ENRICHED_TAG.sub(lambda tag: "<" if tag[0] == "<<" else "", text)
+
+
+# --- from source to body -----------------------------------------------------------------------
+
+
+def rendered(
+    source: Source, options: ParseOptions, locations: Mapping[str, str], *, reply: bool
+) -> Rendered:
+    """Give a source both forms, and cut what a reply quotes."""
+    if source.content_type != "text/html":
+        return _from_text(source, options, reply=reply)
+    if len(source.text) > options.limits.html_bytes:
+        plain = Source("text/html", _bare(source.text[: options.limits.html_bytes]))
+        limit = f"limit_html_bytes: more than {options.limits.html_bytes}, taken as text"
+        taken = _from_text(plain, options, reply=reply)
+        return Rendered(taken.body, taken.new_part, (*taken.defects, limit))
+    return _from_html(source, options, locations, reply=reply)
+
+
+def _from_text(source: Source, options: ParseOptions, *, reply: bool) -> Rendered:
+    text = source.text.strip("\n")
+    body = Body(source.content_type, html_of(text), text)
+    whole = Rendered(body, NewPart(body.html, body.text))
+    if not reply:
+        return whole
+    defects: list[str] = []
+    cut = new_part_of_text(text, options.quoting, defects)
+    if not cut.cut.strip():
+        return Rendered(body, whole.new_part, tuple(defects))
+    new_part = NewPart(html_of(cut.kept), cut.kept, html_of(cut.cut), cut.cut)
+    return Rendered(body, new_part, tuple(defects))
+
+
+def _from_html(
+    source: Source, options: ParseOptions, locations: Mapping[str, str], *, reply: bool
+) -> Rendered:
+    whole = sanitise(source.text, locations=locations)
+    body = Body(source.content_type, whole.html, text_of(whole.html))
+    unchanged = NewPart(body.html, body.text)
+    if not reply:
+        return Rendered(body, unchanged, whole.defects)
+    defects = list(whole.defects)
+    cut = new_part_of_html(source.text, options.quoting, defects)
+    if not cut.cut.strip():
+        return Rendered(body, unchanged, tuple(defects))
+    kept = sanitise(cut.kept, locations=locations).html
+    rest = sanitise(cut.cut, locations=locations).html
+    new_part = NewPart(kept, text_of(kept), rest, text_of(rest))
+    return Rendered(body, new_part, tuple(defects))
+
+
+def _bare(html: str) -> str:
+    """Take the text of HTML that is too long for more."""
+    return sanitise(html).html and text_of(sanitise(html).html)
+
+
+# --- text from HTML ----------------------------------------------------------------------------
+
+
+class _Markdown(html2text.HTML2Text):
+    """html2text without the backslashes: what it writes is read by people, not by programs."""
+
+    def handle_data(self, data: str, entity_char: bool = False) -> None:  # noqa: ARG002
+        super().handle_data(data, entity_char=True)
+
+
+def text_of(html: str) -> str:
+    """Turn sanitised HTML into text; links, lists and tables stay readable."""
+    if not html:
+        return ""
+    text = _by_lexbor(html) if len(html) > _MARKDOWN_AT_MOST else _by_html2text(html)
+    lines = (line.rstrip() for line in text.replace("\u00a0", " ").split("\n"))
+    return scrub(_BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n"))
+
+
+def _by_html2text(html: str) -> str:
+    writer = _Markdown(bodywidth=0)
+    writer.ignore_images = True
+    writer.ignore_tables = True
+    writer.ignore_emphasis = True
+    writer.unicode_snob = True
+    writer.ul_item_mark = "-"
+    # Tables become lines; a blank keeps neighbouring cells apart.
+    return str(writer.handle(html.replace("</td>", " </td>").replace("</th>", " </th>")))
+
+
+def _by_lexbor(html: str) -> str:
+    tree = LexborHTMLParser(html.replace("<br>", "\n"), is_fragment=True)
+    for block in tree.css(_BLOCKS):
+        block.insert_after("\n")
+    return tree.text()

@@ -1,0 +1,106 @@
+"""Dates that the RFC's grammar refuses, read all the same: what programs of all lands write."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+# Abbreviations of other languages, where they differ; four letters where three are ambiguous.
+_FOREIGN = {
+    "mär": 3, "mrz": 3, "mai": 5, "okt": 10, "dez": 12, "fév": 2, "avr": 4, "juin": 6, "juil": 7,
+    "aoû": 8, "déc": 12, "ene": 1, "abr": 4, "ago": 8, "dic": 12, "gen": 1, "mag": 5, "giu": 6,
+    "lug": 7, "set": 9, "ott": 10, "mrt": 3, "mei": 5, "out": 10, "fev": 2, "sty": 1, "lut": 2,
+    "kwi": 4, "maj": 5, "cze": 6, "lip": 7, "sie": 8, "wrz": 9, "paź": 10, "lis": 11, "gru": 12,
+}  # fmt: skip
+_ZONES = {
+    "ut": 0, "utc": 0, "gmt": 0, "z": 0, "wet": 0, "west": 60, "bst": 60, "cet": 60, "met": 60,
+    "mez": 60, "cest": 120, "mest": 120, "mesz": 120, "eet": 120, "eest": 180, "msk": 180,
+    "est": -300, "edt": -240, "cst": -360, "cdt": -300, "mst": -420, "mdt": -360, "pst": -480,
+    "pdt": -420, "jst": 540, "kst": 540, "ist": 330, "aest": 600, "aedt": 660,
+}  # fmt: skip
+_COMMENT = re.compile(r"\([^()]*\)")
+_CLOCK = re.compile(r"(\d{1,2})[:.](\d{2})(?:[:.](\d{1,2}))?(?:[.,]\d+)?(?:\s*([ap])\.?m\b)?")
+_OFFSET = re.compile(r"(?:^|[\s\dA-Za-z:])([+-])\s?(\d{1,2}):?(\d{2})\b")
+_ISO = re.compile(r"\b(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?=\D|$)")
+_DAY_FIRST = re.compile(r"(\d{1,2})(?:\s|[-./])*([^\W\d_]{3,12})\.?(?:\s|[-./,])*(\d{2,4})\b")
+_MONTH_FIRST = re.compile(r"([^\W\d_]{3,12})\.?\s+(\d{1,2})(?!\d|:)")
+_YEAR = re.compile(r"\b((?:19|20)\d{2})\b")
+_NUMBERS = re.compile(r"\b(\d{1,2})([./-])(\d{1,2})\2(\d{2,4})\b")
+_WORD = re.compile(r"[A-Za-z]{1,4}\b")
+_LONGEST = 200
+_HALF_DAY = 12
+
+
+def read_date(text: str) -> datetime | None:
+    """Read a date and time from free text, with its offset (UTC when it names none)."""
+    text = _COMMENT.sub(" ", text[:_LONGEST])
+    clock = _CLOCK.search(text)
+    day = _calendar_day(text[: clock.start()] if clock else text) or _calendar_day(text)
+    if day is None:
+        return None
+    rest = text[clock.end() :] if clock else ""
+    try:
+        return datetime(*day, *_time(clock), tzinfo=_zone(rest))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _time(clock: re.Match[str] | None) -> tuple[int, int, int]:
+    if clock is None:
+        return 0, 0, 0
+    hour = int(clock[1])
+    if clock[4]:
+        hour = hour % _HALF_DAY + (_HALF_DAY if clock[4] == "p" else 0)
+    return hour, int(clock[2]), min(int(clock[3] or 0), 59)
+
+
+def _zone(text: str) -> timezone:
+    if (offset := _OFFSET.search(text)) and int(offset[2]) < 24:  # noqa: PLR2004
+        minutes = int(offset[2]) * 60 + int(offset[3])
+        return timezone(timedelta(minutes=-minutes if offset[1] == "-" else minutes))
+    for word in _WORD.findall(text):
+        if word.lower() in _ZONES:
+            return timezone(timedelta(minutes=_ZONES[word.lower()]))
+    return UTC
+
+
+def _calendar_day(text: str) -> tuple[int, int, int] | None:
+    if iso := _ISO.search(text):
+        return int(iso[1]), int(iso[2]), int(iso[3])
+    for named in _DAY_FIRST.finditer(text):
+        if month := _month(named[2]):
+            return _year(named[3]), month, int(named[1])
+    year = _YEAR.search(text)
+    for named in _MONTH_FIRST.finditer(text):
+        if year and (month := _month(named[1])):
+            return int(year[1]), month, int(named[2])
+    return _numbers(text)
+
+
+def _numbers(text: str) -> tuple[int, int, int] | None:
+    """Read 24.12.2026, 24/12/2026 or, where only that makes sense, 12/24/2026."""
+    found = _NUMBERS.search(text)
+    if not found:
+        return None
+    day, month = int(found[1]), int(found[3])
+    if month > 12 >= day:  # noqa: PLR2004
+        day, month = month, day
+    return _year(found[4]), month, day
+
+
+def _month(word: str) -> int:
+    word = word.lower()
+    for name in (word[:4], word[:3]):
+        if name in _FOREIGN:
+            return _FOREIGN[name]
+        if name in _MONTHS:
+            return _MONTHS.index(name) + 1
+    return 0
+
+
+def _year(digits: str) -> int:
+    year = int(digits)
+    if len(digits) == 2:  # noqa: PLR2004
+        return year + (2000 if year < 50 else 1900)  # noqa: PLR2004
+    return year + 1900 if year < 1000 else year  # noqa: PLR2004

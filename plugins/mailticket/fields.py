@@ -1,0 +1,178 @@
+"""A header section as raw fields (RFC 5322, 2.2): where it ends, unfolded, parameters split off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from mailticket.charsets import codec_of, decode, one_line, scrub
+from mailticket.encoded_words import decode_words, header_text
+
+_BLANK = re.compile(rb"\n\r?\n|\r\r(?!\n)")
+_NAME = re.compile(rb"([\x21-\x39\x3b-\x7e]{1,200})[ \t]*:")
+_FOLD = re.compile(rb"(?:\r?\n|\r)[ \t]+")
+_LINE_END = re.compile(rb"\r?\n|\r")
+_FIELD_START = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,200}[ \t]*:")
+
+Field = tuple[str, bytes]
+"""Lower-case name, raw value unfolded."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSection:
+    """The fields of one header section; ``size`` in bytes tells where the body begins."""
+
+    fields: tuple[Field, ...]
+    size: int
+    defects: tuple[str, ...] = ()
+
+    def first(self, name: str) -> bytes:
+        """Give the raw value of the first field of that name, ``b""`` when there is none."""
+        return next((value for key, value in self.fields if key == name), b"")
+
+    def all(self, name: str) -> list[bytes]:
+        """Give the raw values of all fields of that name, in order."""
+        return [value for key, value in self.fields if key == name]
+
+
+def section_size(raw: bytes, start: int, end: int) -> int:
+    """Give the length of the header section at ``start``, its blank line included."""
+    for mark in (b"\n", b"\r\n"):
+        if raw.startswith(mark, start, end):
+            return len(mark)
+    blank = _BLANK.search(raw, start, end)
+    return (blank.end() if blank else end) - start
+
+
+def read_fields(section: bytes) -> FieldSection:
+    """Split a header section; a line that is no field ends it, as every mail program has it."""
+    fields: list[Field] = []
+    defects: list[str] = []
+    position = 0
+    for line, following in _unfolded(section):
+        match = _NAME.match(line)
+        if match:
+            name = match[1].decode("ascii").lower()
+            fields.append((name, _FOLD.sub(b" ", line[match.end() :]).strip()))
+        elif not line.strip():
+            position = following
+            break
+        elif not (position == 0 and line.startswith((b"From ", b">From "))):
+            defects.append("a line in the header section is no field")
+            if not _more_fields(section, following):
+                break
+        position = following
+    return FieldSection(tuple(fields), position, tuple(dict.fromkeys(defects)))
+
+
+def _unfolded(section: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield each line with its continuation lines, and where the next one begins."""
+    start = scan = 0
+    size = len(section)
+    blank = True
+    while scan < size:
+        ending = _LINE_END.search(section, scan)
+        stop, following = ending.span() if ending else (size, size)
+        blank = blank and not section[scan:stop].strip()
+        scan = following
+        if not blank and section[scan : scan + 1] in (b" ", b"\t"):
+            continue
+        yield section[start:stop], scan
+        start, blank = scan, True
+
+
+def _more_fields(section: bytes, position: int) -> bool:
+    return _FIELD_START.match(section, position) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The value of a MIME field and its parameters (RFC 2045, 5.1; RFC 2231)."""
+
+    value: str
+    """Lower-case, without comments."""
+    items: tuple[tuple[str, str], ...]
+
+    def get(self, name: str) -> str:
+        """Give the first parameter of that name, decoded, ``""`` when there is none."""
+        return next((value for key, value in self.items if key == name), "")
+
+
+_PARAMETER = re.compile(
+    r"""(?<![^;\s])([^\s=;"]{1,80})\s{0,20}=\s{0,20}(?:"((?:[^"\\]|\\.)*)"?|([^;]*))""",
+    re.DOTALL,
+)
+_ESCAPED = re.compile(r'\\(["\\])')
+_PIECES = 1000
+
+
+def read_parameters(raw: bytes) -> Parameters:
+    """Read a MIME field; broken parameters are skipped, continuations joined, charsets decoded."""
+    text = _uncommented(header_text(raw))
+    value, _, rest = text.partition(";")
+    plain: dict[str, str] = {}
+    pieces: dict[str, dict[int, tuple[bool, str]]] = {}
+    for count, match in enumerate(_PARAMETER.finditer(rest)):
+        if count > _PIECES:
+            break
+        _sort_in(match, plain, pieces)
+    for name, numbered in pieces.items():
+        joined = _continued(numbered)
+        if joined or name not in plain:
+            plain[name] = joined
+    return Parameters("".join(one_line(value).lower().split()), tuple(plain.items()))
+
+
+def _sort_in(
+    match: re.Match[str], plain: dict[str, str], pieces: dict[str, dict[int, tuple[bool, str]]]
+) -> None:
+    """File a parameter as a plain one or as a piece of a continued one (RFC 2231, 3)."""
+    name, star, tail = match[1].lower().partition("*")
+    quoted = match[2] is not None
+    value = _ESCAPED.sub(r"\1", match[2]) if quoted else match[3].strip().strip("'\"")
+    if not star:
+        plain.setdefault(name, decode_words(value))
+        return
+    number = tail.rstrip("*")
+    if number and not (number.isascii() and number.isdigit() and len(number) < 5):  # noqa: PLR2004
+        return
+    pieces.setdefault(name, {}).setdefault(int(number or 0), (tail[-1:] == "*" or not tail, value))
+
+
+def _continued(numbered: dict[int, tuple[bool, str]]) -> str:
+    charset = ""
+    octets = bytearray()
+    for index, key in enumerate(sorted(numbered)):
+        encoded, value = numbered[key]
+        if index == 0 and encoded and value.count("'") >= 2:  # noqa: PLR2004
+            charset, _, value = value.split("'", 2)
+        piece = value.encode("utf-8", "replace")
+        octets += unquote_to_bytes(piece) if encoded else piece
+    text = decode(bytes(octets), charset if codec_of(charset) else "").text
+    return decode_words(text) if "=?" in text else scrub(text)
+
+
+def _uncommented(text: str) -> str:
+    """Drop comments outside quotes, in one pass; an open one runs to the end of its word."""
+    if "(" not in text:
+        return text
+    out: list[str] = []
+    depth = 0
+    quoted = escaped = False
+    for char in text:
+        if escaped:
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        elif char == '"' and not depth:
+            quoted = not quoted
+        elif char == "(" and not quoted:
+            depth += 1
+        elif char == ")" and depth and not quoted:
+            depth -= 1
+            continue
+        if not depth:
+            out.append(char)
+    return text if depth else "".join(out)

@@ -1,0 +1,114 @@
+"""The header section decoded: who wrote to whom, when, about what, in answer to which message."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from mailticket import automatic
+from mailticket.addresses import AddressList, read_addresses
+from mailticket.charsets import one_line, scrub
+from mailticket.encoded_words import decode_words, header_text
+from mailticket.fields import FieldSection
+from mailticket.message import Address, HeaderSection, Limits
+
+_ID = re.compile(r"<([^<>]{1,2000})>")
+_BARE_ID = re.compile(r"(?<![^\s<>,;\"])[^\s<>,;\"]{1,1000}@[^\s<>,;\"]{1,1000}")
+_LONGEST_ID = 998
+"""Characters: a line of a mail can hold no longer one (RFC 5322, 2.1.1)."""
+
+
+def header_section(
+    section: FieldSection, date: datetime | None, defects: tuple[str, ...], limits: Limits
+) -> HeaderSection:
+    """Decode a header section whose date was read already."""
+    reader = _AddressReader(section, limits.addresses)
+    to, cc = reader.all("to"), reader.all("cc")
+    reply_to = reader.all("reply-to")
+    sender = _sender(section)
+    return HeaderSection(
+        message_id=message_id(section),
+        in_reply_to=_ids(section, "in-reply-to"),
+        references=_ids(section, "references"),
+        date=date,
+        from_=sender,
+        reply_to=reply_to,
+        to=to,
+        cc=cc,
+        subject=subject(section),
+        automatic=automatic.by_header(section, sender),
+        fields=tuple((name, field_text(value)) for name, value in section.fields),
+        defects=(*section.defects, *defects, *reader.defects),
+    )
+
+
+def field_text(raw: bytes) -> str:
+    """Turn a raw field value into text that is safe to store, encoded words left as they are."""
+    return scrub(header_text(raw))
+
+
+def decoded(raw: bytes) -> str:
+    """Decode an unstructured field on one line."""
+    return one_line(decode_words(header_text(raw)))
+
+
+def subject(section: FieldSection) -> str:
+    """Give the first Subject that says something."""
+    texts = (decoded(raw) for raw in section.all("subject"))
+    return next((text for text in texts if text), "")
+
+
+def message_id(section: FieldSection) -> str:
+    """Give the Message-ID without ``<>``, whatever stands between them."""
+    for raw in section.all("message-id"):
+        text = header_text(raw)
+        found = _ID.search(text)
+        plain = _squeezed(found[1] if found else text.strip().strip("<>"))
+        if plain:
+            return plain
+    return ""
+
+
+def _ids(section: FieldSection, name: str) -> tuple[str, ...]:
+    """Give the ids of a field in order, each once; bare ones where none has brackets."""
+    ids: dict[str, None] = {}
+    for raw in section.all(name):
+        text = header_text(raw)
+        found = _ID.findall(text) or _BARE_ID.findall(text)
+        ids |= dict.fromkeys(filter(None, map(_squeezed, found)))
+    return tuple(ids)
+
+
+def _squeezed(text: str) -> str:
+    """Drop the white space that folding put into an id."""
+    return "".join(scrub(text).split())[:_LONGEST_ID]
+
+
+def _sender(section: FieldSection) -> Address | None:
+    """Give the first usable address of From, else of Sender (RFC 5322, 3.6.2)."""
+    bare: Address | None = None
+    for name in ("from", "sender"):
+        found = read_addresses([header_text(raw) for raw in section.all(name)], 20).addresses
+        for address in found:
+            if "@" in address.address:
+                return address
+            bare = bare or address
+    return bare
+
+
+class _AddressReader:
+    """Reads the address fields of one section, within one limit for all of them."""
+
+    def __init__(self, section: FieldSection, limit: int) -> None:
+        self.section = section
+        self.limit = limit
+        self.left = limit
+        self.defects: list[str] = []
+
+    def all(self, name: str) -> tuple[Address, ...]:
+        texts = [header_text(raw) for raw in self.section.all(name)]
+        found: AddressList = read_addresses(texts, self.left)
+        self.left -= len(found.addresses)
+        if not found.complete:
+            self.defects.append(f"limit_addresses: more than {self.limit}, {name} taken in part")
+        return found.addresses

@@ -1,0 +1,267 @@
+"""From the original's bytes to a Message: the one way in, and the boundary for every surprise.
+
+``LimitExceeded`` is the only exception that leaves this module. What cannot be decoded becomes a
+defect, and the mail's text is shown as plain text as far as that goes.
+"""
+
+from __future__ import annotations
+
+import email
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import mailparser  # noqa: TID251 - this is the file that owns it
+
+from mailticket import bounces
+from mailticket.attachments import aliases, collected, content_id
+from mailticket.body import Rendered, Source, rendered, source_of
+from mailticket.charsets import decode, one_line
+from mailticket.choice import Choice, choose
+from mailticket.dates import read_date
+from mailticket.embedded import comparable, extracted, referenced
+from mailticket.encoded_words import header_text
+from mailticket.errors import LimitExceeded
+from mailticket.fields import FieldSection, read_fields, section_size
+from mailticket.filenames import safe_name, shortened
+from mailticket.headers import decoded, header_section
+from mailticket.message import Attachment, HeaderSection, Limits, Message, NewPart
+from mailticket.options import ParseOptions
+from mailticket.parts import Part, read_tree
+from mailticket.quotation import is_forward
+from mailticket.sanitise import drop_images
+
+_NO_LIMITS = Limits()
+_NO_OPTIONS = ParseOptions()
+_IDENTITY = frozenset({"from", "sender", "reply-to", "to", "cc", "date"})
+_IDENTITY_BYTES = 16 * 1024
+"""Of address fields shown to mailparser, for its diagnosis; our own reader takes them all."""
+_REPLY_SUBJECT = re.compile(
+    r"^\s*(?:\[[^\]]{1,60}\]\s*)?"
+    r"(?:re|aw|antw|antwort|sv|vs|ref|rif|r|odp|ynt|res|ré|rép|回复|回覆|答复|答覆|返信|tr\s*:\s*re)"
+    r"\s*(?:\[\d+\]|\(\d+\)|\*\d+|\^\d+)?\s*[:：]",
+    re.IGNORECASE,
+)
+_CLEAR_QUOTE = re.compile(
+    r"class=[\"']?(?:gmail_quote|moz-cite-prefix|yahoo_quoted|protonmail_quote)"
+    r"|<blockquote[^>]{0,200}type=[\"']?cite|id=[\"']?(?:divRplyFwdMsg|appendonsend)"
+    r"|^(?:On|Le|Am|El|Il|Op|Em|W dniu) [^\n]{5,200}"
+    r"(?:wrote|écrit|schrieb|escribió|scritto|schreef|escreveu|napisał[^\n]{0,20})\s?:\s*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LOOKED_THROUGH = 400_000
+
+
+# --- the header section ------------------------------------------------------------------------
+
+
+def read_header(raw: bytes, limits: Limits = _NO_LIMITS) -> HeaderSection:
+    """Decode the header section of an original; the body, if it is there, is not looked at."""
+    return _header(_section(_straightened(raw), limits), limits)
+
+
+def _straightened(raw: bytes) -> bytes:
+    """Skip what stands before the first field, and mend line ends of other centuries."""
+    head = raw[:4096].lstrip(b"\r\n\xef\xbb\xbf \t\0") if raw[:1] in b"\r\n\xef \t\0" else b""
+    start = raw.find(head[:64]) if head else 0
+    raw = raw[start:] if start > 0 else raw
+    if b"\r\r\n" in raw[:4096]:
+        return raw.replace(b"\r\r\n", b"\r\n")
+    if b"\n" not in raw[:4096] and b"\r" in raw[:4096]:
+        return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return raw
+
+
+def _section(raw: bytes, limits: Limits) -> FieldSection:
+    size = section_size(raw, 0, len(raw))
+    if size > limits.header_bytes and size < len(raw):
+        raise LimitExceeded("limit_header_bytes", f"{size} bytes, allowed {limits.header_bytes}")
+    section = read_fields(raw[:size])
+    if section.size > limits.header_bytes:
+        reason = f"{section.size} bytes, allowed {limits.header_bytes}"
+        raise LimitExceeded("limit_header_bytes", reason)
+    return section
+
+
+def _header(section: FieldSection, limits: Limits) -> HeaderSection:
+    try:
+        date, defects = _diagnosed(section)
+        return header_section(section, date, defects, limits)
+    except Exception as error:  # noqa: BLE001 - no mail may stop a mailbox
+        return _unreadable_header(section, error)
+
+
+def _unreadable_header(section: FieldSection, error: Exception) -> HeaderSection:
+    fields = tuple((name, decode(value).text) for name, value in section.fields)
+    title = decode(section.first("subject")).text
+    defect = f"header section not decoded: {_sentence(error)}"
+    return HeaderSection(
+        "", (), (), None, None, (), (), (), one_line(title), None, fields, (defect,)
+    )
+
+
+def _diagnosed(section: FieldSection) -> tuple[datetime | None, tuple[str, ...]]:
+    """Ask mailparser for the date and for what is wrong with dates and addresses."""
+    raw = section.first("date")
+    parser = mailparser.MailParser(email.message_from_bytes(_identity(section)))
+    date = _with_offset(parser.date, parser.timezone) if raw else None
+    defects = {
+        f"{one_line(str(each.get('header')))}: {one_line(str(each.get('reason')))}": None
+        for each in (*parser.address_header_defects, *parser.date_header_defects)
+    }
+    return date or read_date(decoded(raw)), tuple(defects)
+
+
+def _identity(section: FieldSection) -> bytes:
+    """Write the fields that mailparser may see, each once and short."""
+    lines: dict[str, bytes] = {}
+    left = _IDENTITY_BYTES
+    for name, value in section.fields:
+        if name in _IDENTITY and name not in lines and len(value) <= left:
+            left -= len(value)
+            lines[name] = name.encode() + b": " + value.replace(b"\n", b" ").replace(b"\r", b" ")
+    return b"\n".join(lines.values()) + b"\n\n"
+
+
+def _with_offset(moment: datetime | None, offset: object) -> datetime | None:
+    """Give mailparser's UTC date the offset that the header named, in hours."""
+    if moment is None:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        minutes = round(float(str(offset)) * 60)
+        return moment.astimezone(timezone(timedelta(minutes=minutes)))
+    except (ValueError, OverflowError):
+        return moment
+
+
+# --- the whole message -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was taken from the tree before anything was rendered."""
+
+    choice: Choice
+    source: Source
+    complete: bool
+    defects: tuple[str, ...]
+
+
+def parse(raw: bytes, options: ParseOptions = _NO_OPTIONS) -> Message:
+    """Decode a whole original."""
+    raw = _straightened(raw)
+    section = _section(raw, options.limits)
+    header = _header(section, options.limits)
+    try:
+        return _message(raw, section, header, options)
+    except LimitExceeded:
+        raise
+    except Exception as error:  # noqa: BLE001 - no mail may stop a mailbox
+        return _as_plain_text(raw, section, header, error)
+
+
+def _message(
+    raw: bytes, section: FieldSection, header: HeaderSection, options: ParseOptions
+) -> Message:
+    read = _read(raw, section, options)
+    html, embedded = (
+        extracted(read.source.text) if read.source.content_type == "text/html" else ("", ())
+    )
+    source = replace(read.source, text=html) if html else read.source
+    locations = _locations(read.choice.attached)
+    shown = rendered(source, options, locations, reply=is_reply(header, source))
+    attached = collected(read.choice.attached, embedded, referenced(shown.body.html), options)
+    shown = _without_holes(shown, attached.attachments)
+    defects = (*header.defects, *read.defects, *source.defects, *shown.defects, *attached.defects)
+    attachments = attached.attachments
+    if not read.complete or any("limit_" in defect for defect in defects):
+        attachments = (*attachments, _original(raw, header))
+    return Message(
+        header=header,
+        body=shown.body,
+        new_part=shown.new_part,
+        automatic=bounces.by_content(header, section, read.choice.attached, shown.body.text),
+        attachments=attachments,
+        defects=tuple(dict.fromkeys(defects)),
+        encrypted=read.choice.encrypted,
+    )
+
+
+def _read(raw: bytes, section: FieldSection, options: ParseOptions) -> _Read:
+    tree = read_tree(raw, section, options.limits)
+    choice = choose(tree.root, options.body_parts_order)
+    return _Read(choice, source_of(choice.body), tree.complete, tree.defects)
+
+
+def is_reply(header: HeaderSection, source: Source) -> bool:
+    """Tell whether a mail answers another one, so that what it quotes may be cut."""
+    text = source.text[:_LOOKED_THROUGH]
+    if is_forward(header.subject, "" if source.content_type == "text/html" else text):
+        return False
+    if header.in_reply_to or header.references or _REPLY_SUBJECT.match(header.subject):
+        return True
+    return _CLEAR_QUOTE.search(text) is not None
+
+
+def _locations(parts: list[Part]) -> dict[str, str]:
+    """Say which Content-Location belongs to which Content-ID (RFC 2557)."""
+    found: dict[str, str] = {}
+    for part in parts:
+        location = one_line(header_text(part.section.first("content-location")))
+        identity = content_id(part)
+        if location and identity:
+            found.setdefault(location, identity)
+    return found
+
+
+def _without_holes(shown: Rendered, attachments: tuple[Attachment, ...]) -> Rendered:
+    """Take images that were left out of the HTML, and point repeated ones at the one that stays."""
+    same = aliases(attachments)
+    gone = {
+        each.content_id
+        for each in attachments
+        if each.left_out is not None and each.inline and comparable(each.content_id) not in same
+    }
+    if not same and not gone:
+        return shown
+
+    def mended(html: str) -> str:
+        for old, new in same.items():
+            written = re.compile(re.escape(f'src="cid:{old}"'), re.IGNORECASE)
+            html = written.sub(f'src="cid:{new}"', html)
+        return drop_images(html, gone) if gone else html
+
+    body = replace(shown.body, html=mended(shown.body.html))
+    new_part = replace(
+        shown.new_part, html=mended(shown.new_part.html), cut_html=mended(shown.new_part.cut_html)
+    )
+    return replace(shown, body=body, new_part=new_part)
+
+
+def _original(raw: bytes, header: HeaderSection) -> Attachment:
+    """Attach the original of a message that was taken in part."""
+    name = shortened((safe_name(header.subject) or "original") + ".eml")
+    return Attachment(name, "message/rfc822", "message/rfc822", raw)
+
+
+def _as_plain_text(
+    raw: bytes, section: FieldSection, header: HeaderSection, error: Exception
+) -> Message:
+    """Show what could not be decoded as it stands, with the original beside it."""
+    start = min(section.size, len(raw))
+    text = decode(raw[start : start + 100_000]).text
+    body = rendered(Source("text/plain", text), _NO_OPTIONS, {}, reply=False).body
+    defect = f"body not decoded: {_sentence(error)}"
+    return Message(
+        header=header,
+        body=body,
+        new_part=NewPart(body.html, body.text),
+        automatic=header.automatic,
+        attachments=(_original(raw, header),),
+        defects=(*header.defects, defect),
+    )
+
+
+def _sentence(error: Exception) -> str:
+    return one_line(f"{type(error).__name__}: {error}")[:200]

@@ -1,0 +1,93 @@
+"""Content-Transfer-Encoding undone (RFC 2045, 6), also where the encoder was at fault."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from typing import NamedTuple
+
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
+_BASE64_LINES = re.compile(rb"(?:[ \t]*[A-Za-z0-9+/]*={0,2}[ \t]*(?:\r?\n|\r|\Z))*")
+_ENCODED = ("base64", "quotedprintable", "xuuencode", "uuencode", "xuue", "uue")
+_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
+_LETTERS = re.compile(r"[^a-z0-9]+")
+
+
+class Payload(NamedTuple):
+    """Decoded bytes, and what was wrong with their encoding (or ``""``)."""
+
+    octets: bytes
+    defect: str = ""
+
+
+def undo(encoded: bytes, encoding: str, *, is_text: bool) -> Payload:
+    """Decode a part's body; unknown encodings are taken as none."""
+    name = _LETTERS.sub("", encoding.partition(";")[0].partition("(")[0].lower())
+    if name.startswith("base64"):
+        return _base64_text(encoded) if is_text else _base64(encoded)
+    if name.startswith("quotedprintable"):
+        return Payload(binascii.a2b_qp(encoded))
+    if name in _ENCODED:
+        return _uu(encoded)
+    if name in ("", "7bit", "8bit", "binary"):
+        return Payload(encoded)
+    return Payload(encoded, f"unknown transfer encoding {encoding[:40]!r}")
+
+
+def base64_octets(encoded: bytes) -> bytes:
+    """Decode base64 that may lack padding or carry foreign characters."""
+    try:
+        return binascii.a2b_base64(encoded)
+    except binascii.Error:
+        return _mended(encoded)
+
+
+def _mended(encoded: bytes) -> bytes:
+    """Drop what is no base64, then cut or pad to a whole number of quartets."""
+    letters = _NOT_BASE64.sub(b"", encoded).replace(b"=", b"")
+    if len(letters) % 4 == 1:
+        letters = letters[:-1]
+    return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+
+
+def _base64(encoded: bytes) -> Payload:
+    try:
+        return Payload(binascii.a2b_base64(encoded))
+    except binascii.Error:
+        return Payload(_mended(encoded), "broken base64")
+
+
+def _base64_text(encoded: bytes) -> Payload:
+    """Decode a text part: list servers append their footer in clear below the base64."""
+    match = _BASE64_LINES.match(encoded)
+    end = match.end() if match else 0
+    rest = encoded[end:]
+    if not rest.strip(b"= \t\r\n\0"):
+        return _base64(encoded)
+    if not encoded[:end].strip():
+        return Payload(encoded, "declared base64 is plain text")
+    return Payload(base64_octets(encoded[:end]) + b"\n" + rest, "plain text after base64")
+
+
+def _uu(encoded: bytes) -> Payload:
+    begin = _UU_BEGIN.search(encoded)
+    if begin is None:
+        return Payload(encoded, "declared uuencode is none")
+    out = bytearray()
+    for line in encoded[begin.end() :].splitlines():
+        if line.strip() in (b"end", b"`", b""):
+            break
+        out += _uu_line(line)
+    return Payload(bytes(out))
+
+
+def _uu_line(line: bytes) -> bytes:
+    try:
+        return binascii.a2b_uu(line)
+    except binascii.Error:
+        # Some encoders pad lines too far: keep the bytes that the length announces.
+        kept = (((line[0] - 32) & 63) * 4 + 5) // 3
+        try:
+            return binascii.a2b_uu(line[:kept])
+        except binascii.Error:
+            return b""
