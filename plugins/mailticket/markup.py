@@ -1,0 +1,314 @@
+"""Hostile HTML cut down to known tags in bounded number and depth, before a parser sees it.
+
+HTML parsers build trees whose size is not bounded by their input: unclosed formatting is repeated
+in each later paragraph (48 KB become 240 MB), and a million nested ``<div>`` take minutes in
+html5ever and lexbor alike. So the tags are read one by one as the HTML standard's tokenizer does
+(WHATWG HTML 13.2.5), and written anew, each one closed in itself: comments, raw text, foreign
+content and templates are gone, and with them what mutation attacks are made of.
+
+What comes out is *not* safe yet; ``sanitise.py`` has the last word.
+"""
+
+from __future__ import annotations
+
+import html as references
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+def names(text: str) -> frozenset[str]:
+    """Read a row of names."""
+    return frozenset(text.split())
+
+
+MAX_DEPTH = 150
+"""Open elements; deeper ones are flattened, their text stays. Browsers stop at 512."""
+MAX_NESTED = 32
+"""Of one name, for elements that indent: text made from them grows with their depth."""
+MAX_FORMATTING = 24
+"""Formatting elements open at once, within one table cell."""
+MAX_NODES = 250_000
+"""Estimated size of the tree; what comes after that keeps its text only."""
+AMPERSAND, LESS_THAN = "\ufdd0", "\ufdd1"
+"""Stand-ins in text: html5ever's time grows with the square of the references in one text, minutes
+for a megabyte of ``&amp;``. They are no characters (Unicode 23.7) and never in storable text."""
+TOO_LARGE = "HTML too large: formatting of its end left out"
+TOO_DEEP = "HTML nested too deep: flattened"
+
+VOID = frozenset({"br", "hr", "img", "wbr", "col"})
+FORMATTING = names("a b big code em font i nobr s small strike strong tt u")  # HTML 13.2.4.3
+_SELF_CLOSING = names("p li dd dt tr td th thead tbody tfoot colgroup caption rp rt")
+CONTAINERS = names(
+    "abbr acronym address article aside bdi bdo blockquote center cite del dfn div dl figcaption"
+    " figure footer h1 h2 h3 h4 h5 h6 header ins kbd main mark nav ol pre q ruby samp section span"
+    " sub sup table time ul var"
+)
+KNOWN = VOID | FORMATTING | _SELF_CLOSING | CONTAINERS
+_INDENTING = frozenset({"blockquote", "ul", "ol", "dl", "table"})
+_CELL_STARTS = frozenset({"td", "th", "caption"})
+_TABLE_PARTS = _CELL_STARTS | {"tr", "thead", "tbody", "tfoot", "colgroup", "col"}
+
+_SAME_AS = {
+    "body": "div",
+    "form": "div",
+    "fieldset": "div",
+    "legend": "div",
+    "details": "div",
+    "summary": "div",
+    "dialog": "div",
+    "hgroup": "div",
+    "search": "div",
+    "optgroup": "div",
+    "option": "div",
+    "dir": "ul",
+    "menu": "ul",
+    "listing": "pre",
+    "image": "img",
+    "strike": "s",
+}
+_DROPPED_WITH_CONTENT = names("script style title iframe noembed noframes")
+_SHOWN_AS_TEXT = frozenset({"textarea", "xmp"})
+
+_OPENING = re.compile(r"<(?=[a-zA-Z/!?])")
+_ATTRIBUTE = r"[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s\"'>][^\s>]*+|(?=>)))?+"
+_TAG = re.compile(rf"<(/?)([a-zA-Z][^\s/>]*+)((?:[\s/]++|{_ATTRIBUTE})*+)>")
+_PAIR = re.compile(
+    r"([^\s/>][^\s/>=]*+)(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>][^\s>]*+)))?+"
+)
+# In attributes, a name without semicolon is no reference: "?a=1&copy=2" is an address.
+_ATTRIBUTE_REFERENCE = re.compile(
+    r"&(?:#[0-9]{1,8};?|#[xX][0-9a-fA-F]{1,8};?|[a-zA-Z][a-zA-Z0-9]{1,31};)"
+)
+_PAIRED = re.compile(  # one character beyond U+FFFF, written as its two halves in UTF-16
+    r"&#[xX]([dD][89abAB][0-9a-fA-F]{2});&#[xX]([dD][c-fC-F][0-9a-fA-F]{2});"
+    r"|&#(5(?:5[3-9]|6[0-2])\d\d);&#(5(?:6[3-9]|7[0-3])\d\d);"
+)
+_COMMENT_END = re.compile(r"--!?>")
+_END_TAG = re.compile(r"</[^<>]*>")
+_ANY_TAG = re.compile(r"<[^<>]*>")
+
+Attributes = dict[str, str]
+"""Lower-case name to value, its character references decoded."""
+Rewrite = Callable[[str, Attributes], Attributes | None]
+"""Given tag and attributes, says which attributes to write, or ``None`` to leave the tag out."""
+
+
+def bounded(html: str, rewrite: Rewrite) -> tuple[str, tuple[str, ...]]:
+    """Write the known tags of ``html`` anew; gives them and what had to be left out."""
+    writer = _Writer(html, rewrite)
+    writer.run()
+    return "".join(writer.out), tuple(writer.defects)
+
+
+def attributes_of(text: str) -> Attributes:
+    """Read the inside of a start tag; of a repeated attribute the first counts (13.2.5.33)."""
+    found: Attributes = {}
+    for name, double, single, bare in _PAIR.findall(text):
+        found.setdefault(name.lower(), decoded_attribute(double or single or bare))
+    return found
+
+
+def decoded_attribute(value: str) -> str:
+    """Decode the character references of an attribute (13.2.5.73)."""
+    if "&" not in value:
+        return value
+    return _ATTRIBUTE_REFERENCE.sub(lambda found: references.unescape(found[0]), value)
+
+
+def decoded_text(text: str) -> str:
+    """Decode the character references of text, halves of one character together."""
+    if "&" not in text:
+        return text
+    return references.unescape(_PAIRED.sub(_whole, text) if "&#" in text else text)
+
+
+def _whole(pair: re.Match[str]) -> str:
+    halves = (int(pair[1], 16), int(pair[2], 16)) if pair[1] else (int(pair[3]), int(pair[4]))
+    both = "".join(map(chr, halves)).encode("utf-16-le", "surrogatepass")
+    return both.decode("utf-16-le", "replace")
+
+
+def escaped(value: str) -> str:
+    """Write the value of an attribute for a parser."""
+    return value.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+
+
+@dataclass(slots=True)
+class _Writer:
+    """The state of one reading: what is open, what was left out, what it may still cost."""
+
+    html: str
+    rewrite: Rewrite
+    at: int = 0
+    out: list[str] = field(default_factory=list)
+    defects: dict[str, None] = field(default_factory=dict)
+    stack: list[str] = field(default_factory=list)
+    cells: list[list[str]] = field(default_factory=lambda: [[]])
+    """Formatting that is open, for each open table's cell, the outermost first."""
+    flattened: Counter[str] = field(default_factory=Counter)
+    unclosed: set[str] = field(default_factory=set)
+    """Ends that occur no more: searching for them again would make the reading quadratic."""
+    nodes: int = 0
+
+    def run(self) -> None:
+        """Read to the end."""
+        while found := _OPENING.search(self.html, self.at):
+            self.text(found.start())
+            if self.nodes > MAX_NODES:
+                self.defects[TOO_LARGE] = None
+                rest = _END_TAG.sub("", self.html[self.at :])
+                self.html, self.at = _ANY_TAG.sub(" ", rest), 0
+                break
+            if not self.markup():
+                break
+        self.text(len(self.html))
+
+    def text(self, end: int) -> None:
+        """Write what lies before ``end`` as text."""
+        if end > self.at:
+            text = decoded_text(self.html[self.at : end])
+            self.out.append(text.replace("&", AMPERSAND).replace("<", LESS_THAN))
+            self.at = end
+
+    def markup(self) -> bool:
+        """Read what stands at ``<``; gives False when no tag ends any more."""
+        following = self.html[self.at + 1]
+        if following in "!?" or (
+            following == "/" and not self.html[self.at + 2 : self.at + 3].isalpha()
+        ):
+            self.skip_declaration()
+            return True
+        tag = _TAG.match(self.html, self.at)
+        if tag is None:
+            return False
+        self.at = tag.end()
+        name = tag[2].lower()
+        name = _SAME_AS.get(name, name)
+        if tag[1]:
+            self.end(name)
+        elif name in _DROPPED_WITH_CONTENT or name in _SHOWN_AS_TEXT:
+            self.raw(name)
+        elif name in KNOWN:
+            self.start(name, tag[3])
+        elif name == "plaintext":
+            self.text(len(self.html))
+        return True
+
+    def skip_declaration(self) -> None:
+        """Skip a comment, doctype or conditional; one without end is only its first sign."""
+        if not self.html.startswith("<!--", self.at):
+            end = self.find(">", self.at + 1)
+            self.at = end + 1 if end >= 0 else self.at + 2
+            return
+        for empty in ("<!-->", "<!--->"):
+            if self.html.startswith(empty, self.at):
+                self.at += len(empty)
+                return
+        found = None if "--" in self.unclosed else _COMMENT_END.search(self.html, self.at + 4)
+        if found is None:
+            self.unclosed.add("--")
+        self.at = found.end() if found else self.at + 4
+
+    def find(self, sign: str, start: int) -> int:
+        """Find ``sign``, remembering that there is none."""
+        if sign in self.unclosed:
+            return -1
+        found = self.html.find(sign, start)
+        if found < 0:
+            self.unclosed.add(sign)
+        return found
+
+    def raw(self, name: str) -> None:
+        """Skip the content of a raw text element, or show it; without an end it has none."""
+        self.nodes += 1
+        if name in self.unclosed:
+            return
+        start = re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE).search(self.html, self.at)
+        end = self.find(">", start.end()) if start else -1
+        if start is None or end < 0:
+            self.unclosed.add(name)
+            return
+        if name in _SHOWN_AS_TEXT:
+            self.text(start.start())
+        self.at = end + 1
+
+    def start(self, name: str, inside: str) -> None:
+        """Write a start tag, unless it would nest too deep."""
+        attributes = self.rewrite(name, attributes_of(inside))
+        if attributes is None:
+            return
+        if not self.opens(name):
+            self.flattened[name] += 1
+            self.defects[TOO_DEEP] = None
+            return
+        self.nodes += (8 if name == "img" else 1) + len(self.cells[-1])
+        written = "".join(f' {key}="{escaped(value)}"' for key, value in attributes.items())
+        self.out.append(f"<{name}{written}>")
+        if name == "pre":
+            # A parser drops the first line end; the second would be the first of the next reading.
+            while self.html[self.at : self.at + 1] in ("\n", "\r"):
+                self.at += 1
+
+    def opens(self, name: str) -> bool:
+        """Note that an element opens; gives False where there is no room for it."""
+        if name in FORMATTING:
+            if len(self.cells[-1]) >= MAX_FORMATTING:
+                return False
+            self.cells[-1].append(name)
+        elif name in _TABLE_PARTS:
+            self.back_to_table(name)
+        elif name in CONTAINERS:
+            if len(self.stack) >= MAX_DEPTH:
+                return False
+            if name in _INDENTING and self.stack.count(name) >= MAX_NESTED:
+                return False
+            self.stack.append(name)
+            if name == "table":
+                self.cells.append([])
+        return True
+
+    def back_to_table(self, name: str) -> None:
+        """Close whatever the cell before this cell or row left open."""
+        if "table" not in self.stack:
+            return
+        while self.stack[-1] != "table":
+            self.stack.pop()
+        if name in _CELL_STARTS:
+            self.cells[-1].clear()
+
+    def end(self, name: str) -> None:
+        """Write an end tag, if what it ends is open."""
+        if name not in KNOWN:
+            return
+        if self.flattened[name]:
+            self.flattened[name] -= 1
+        elif self.closes(name):
+            self.nodes += 1
+            self.out.append(f"</{name}>")
+
+    def closes(self, name: str) -> bool:
+        """Note that an element closes, with what is open in it."""
+        if name in FORMATTING:
+            return _remove_last(self.cells[-1], name)
+        if name not in CONTAINERS:
+            return name not in VOID or name == "br"
+        for index in range(len(self.stack) - 1, -1, -1):
+            if self.stack[index] == name:
+                del self.stack[index:]
+                if name == "table":
+                    self.cells.pop()
+                return True
+            if self.stack[index] == "table":
+                return False
+        return False
+
+
+def _remove_last(names: list[str], name: str) -> bool:
+    """Remove the last ``name``; gives False when there is none."""
+    for index in range(len(names) - 1, -1, -1):
+        if names[index] == name:
+            del names[index]
+            return True
+    return False
