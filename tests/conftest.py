@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.arena import Arena
 from services.database import Database, DatabaseServer
 from services.dovecot import Dovecot
 
@@ -63,3 +64,16 @@ def empty_database(postgres_server: DatabaseServer) -> Iterator[Database]:
     made = postgres_server.empty()
     yield made
     postgres_server.drop(made)
+
+
+@pytest.fixture
+def make_arena(dovecot: Dovecot, database: Database) -> Callable[..., Arena]:
+    """Give inboxes of this test's own, in one database: fields and settings by keyword."""
+
+    def make(settings: dict[str, Any] | None = None, **fields: Any) -> Arena:
+        database.rows(
+            "INSERT INTO mailticket.organization (name) VALUES ('Acme') ON CONFLICT DO NOTHING"
+        )
+        return Arena(dovecot, database, fields=fields, settings=settings or {})
+
+    return make

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mailticket.big_files import file_name, read, save
-from mailticket.config_values import CEILING
 from mailticket.errors import MailboxError, MessageGone, ServiceError
 from mailticket.identity import content_hash
 from mailticket.mailboxes.base import Mailbox
 from mailticket.passage import Passage
+from mailticket.sizes import CEILING
 from mailticket.store.postgres import Row
 
 

@@ -20,7 +20,6 @@ _KEEPS_ITSELF = {
     "updated_at",
     "closed_at",
     "ticket_id",
-    "description_text",
 }
 _FILLED = {"status"}
 """Mandatory for the table, filled by its trigger."""

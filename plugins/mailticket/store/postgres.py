@@ -80,37 +80,33 @@ class Database:
             raise
         self.execute("RELEASE SAVEPOINT inside")
 
-    def rows(self, name: str, **values: Any) -> list[Row]:
+    def rows(self, name: str, /, **values: Any) -> list[Row]:
         """Run a named query and give all rows; outside a transaction it commits at once."""
         with self.transaction(), _translated(), self._cursor() as cursor:
             cursor.execute(_queries()[name], values)
             return [dict(row) for row in cursor.fetchall()] if cursor.description else []
 
-    def row(self, name: str, **values: Any) -> Row | None:
+    def row(self, name: str, /, **values: Any) -> Row | None:
         """Give the first row, or None."""
         return next(iter(self.rows(name, **values)), None)
 
-    def value(self, name: str, **values: Any) -> Any:
+    def value(self, name: str, /, **values: Any) -> Any:
         """Give the first column of the first row, or None."""
         row = self.row(name, **values)
         return next(iter(row.values())) if row else None
 
-    def many(self, name: str, tuples: Sequence[Sequence[Any]], **values: Any) -> list[Row]:
+    def many(self, name: str, tuples: Sequence[Sequence[Any]], /, **values: Any) -> list[Row]:
         """Run a query whose ``%s`` after VALUES takes many small rows in one round trip."""
         if not tuples:
             return []
         with self.transaction(), _translated(), self._cursor() as cursor:
-            text = _queries()[name]
-            if values:
-                text = cursor.mogrify(text.replace("VALUES %s", "VALUES %%s"), values).decode()
-            found = psycopg2.extras.execute_values(
-                cursor,
-                text,
-                tuples,
-                page_size=len(tuples),
-                fetch=bool(re.search("RETURNING|^SELECT", text)),
+            # execute_values looks for one %s: what other values bring in must not look like it.
+            around = (
+                cursor.mogrify(part, values).decode().replace("%", "%%")
+                for part in _queries()[name].split("%s", 1)
             )
-            return [dict(row) for row in found or ()]
+            psycopg2.extras.execute_values(cursor, "%s".join(around), tuples, page_size=len(tuples))
+            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
 
     def each(self, name: str, tuples: Iterable[Mapping[str, Any]]) -> None:
         """Run a query once for each row: for big values, which execute_values would copy."""
