@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailticket.mailboxes import imap_answer
+from mailticket.mailboxes import imap_answer, server_words
 from mailticket.mailboxes.imap_answer import fetched, folder_on_wire, folders, tokens
 
 
@@ -107,7 +107,7 @@ def test_folder_names_are_written_in_modified_utf7_and_quoted() -> None:
 
 
 def test_words_of_a_server_are_safe_to_show() -> None:
-    assert imap_answer.readable(b"a\0b\r\nc\xff\x1b[31m") == "a b  c\ufffd [31m"
+    assert server_words.readable(b"a\0b\r\nc\xff\x1b[31m") == "a b  c\ufffd [31m"
 
 
 def test_tokens_keep_strings_and_words_apart() -> None:

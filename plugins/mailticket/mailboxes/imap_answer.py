@@ -243,9 +243,3 @@ def _folder_name(raw: bytes) -> str:
 
 def _shown(raw: bytes) -> str:
     return raw.decode("utf-8", "replace").replace("\0", "")
-
-
-def readable(line: bytes | str | None, limit: int = 300) -> str:
-    """Make a server's words safe to show: one line, printable, at most ``limit`` characters."""
-    written = line.decode("utf-8", "replace") if isinstance(line, bytes) else line or ""
-    return "".join(char if char.isprintable() else " " for char in written)[:limit].strip()

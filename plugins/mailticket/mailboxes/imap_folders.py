@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 
 from mailticket.errors import FolderMissing, MailboxError, MailboxUnavailable, MailticketError
-from mailticket.mailboxes import imap_faults, imap_wire
+from mailticket.mailboxes import imap_faults, imap_wire, server_words
 from mailticket.mailboxes.base import Place
-from mailticket.mailboxes.imap_answer import Folder, folder_on_wire, readable
+from mailticket.mailboxes.imap_answer import Folder, folder_on_wire
 from mailticket.mailboxes.imap_session import Session
 
 _NAMES_SHOWN = 5
@@ -58,9 +58,9 @@ def _number(lines: Sequence[bytes | None]) -> int | None:
 def not_opened(session: Session, folder: str, words: str) -> MailboxError:
     """Say why a folder was not opened or not written to, with the nearest names."""
     login = session.login
-    said = imap_faults.blanked(words, login)
-    imap_faults.refuse_to_be_throttled(words, login)
-    if imap_faults.is_passing(words):
+    said = server_words.blanked(words, login)
+    server_words.refuse_to_be_throttled(words, login)
+    if server_words.is_passing(words):
         return MailboxUnavailable(f"{login.server} cannot open the folder {folder!r} now: {said}")
     try:
         listed = session.folders()
@@ -90,7 +90,9 @@ def nearest(folder: str, listed: Sequence[Folder]) -> list[str]:
     leaf = [name for name, key in keys.items() if key.split("/")[-1] == wanted.split("/")[-1]]
     close = difflib.get_close_matches(wanted, list(keys.values()), _NAMES_SHOWN, 0.5)
     alike = [name for key in close for name, each in keys.items() if each == key]
-    return [readable(name) for name in dict.fromkeys([*same, *leaf, *alike])][:_NAMES_SHOWN]
+    return [server_words.readable(name) for name in dict.fromkeys([*same, *leaf, *alike])][
+        :_NAMES_SHOWN
+    ]
 
 
 def _key(name: str, delimiter: str) -> str:

@@ -12,7 +12,7 @@ from imap_tools.mailbox import (  # noqa: TID251 - one of the files that own the
 )
 
 from mailticket.errors import InsecureConnection
-from mailticket.mailboxes import dialing, imap_faults, imap_wire
+from mailticket.mailboxes import dialing, imap_faults, imap_wire, server_words
 from mailticket.mailboxes.imap_answer import Folder, folder_on_wire, folders
 from mailticket.mailboxes.login import MailboxLogin
 
@@ -78,8 +78,8 @@ class Session:
             words = imap_faults.last_words(self.wire)
             if status == "OK":
                 return Answer(True, words, tuple(lines))
-            imap_faults.refuse_to_be_throttled(words, self.login)
-            words = imap_faults.blanked(words, self.login) or status
+            server_words.refuse_to_be_throttled(words, self.login)
+            words = server_words.blanked(words, self.login) or status
             # After a NO the untagged lines are still there: servers give what they could.
             return Answer(False, words, tuple(self.wire.take("FETCH")))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mailticket.errors import ReadOnlyFolder
-from mailticket.mailboxes import imap_answer, imap_faults, imap_folders
+from mailticket.mailboxes import imap_answer, imap_folders, server_words
 from mailticket.mailboxes.base import Place, Settled, Settlement
 from mailticket.mailboxes.imap_fetch import search_uids
 from mailticket.mailboxes.imap_session import Answer, Session
@@ -179,13 +179,13 @@ def _require_target(session: Session, target: _Target, answer: Answer) -> None:
     """Raise ``FolderMissing`` when a refusal means that the target is not there."""
     if answer.ok:
         return
-    code = imap_faults.code(answer.words)
+    code = server_words.code(answer.words)
     if code in {"TRYCREATE", "NONEXISTENT"} or not session.has_folder(target.name):
         raise imap_folders.not_opened(session, target.name, answer.words)
 
 
 def _concerns_all(answer: Answer) -> bool:
-    return imap_faults.code(answer.words) in _FOR_ALL or imap_faults.is_passing(answer.words)
+    return server_words.code(answer.words) in _FOR_ALL or server_words.is_passing(answer.words)
 
 
 def _not_done(uid: int, answer: Answer) -> Settled:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
-import json
 from collections.abc import Callable
 
 from mailticket.errors import SignInRefused
-from mailticket.mailboxes import imap_answer, imap_faults, imap_wire
-from mailticket.mailboxes.imap_answer import readable
+from mailticket.mailboxes import imap_answer, imap_faults, imap_wire, sasl, server_words
 from mailticket.mailboxes.imap_session import Session, connect
 from mailticket.mailboxes.login import MailboxLogin
+from mailticket.mailboxes.server_words import readable
 
 
 def open_session(login: MailboxLogin) -> Session:
@@ -55,12 +53,12 @@ def _authenticate(session: Session) -> None:
     except imap_wire.abort:
         if wire.untagged_responses.get("BYE"):
             words = readable(wire.take("BYE")[-1])
-            raise imap_faults.sign_in_fault(words, login) from None
+            raise server_words.sign_in_fault(words, login) from None
         raise
     except imap_faults.REFUSALS:
         words = imap_faults.last_words(wire)
-        imap_faults.refuse_to_be_throttled(words, login)
-        raise imap_faults.sign_in_fault(words, login) from None
+        server_words.refuse_to_be_throttled(words, login)
+        raise server_words.sign_in_fault(words, login) from None
     finally:
         wire.hushed = False
 
@@ -100,61 +98,27 @@ def _by_plain(session: Session) -> None:
     session.box.login_utf8(session.login.login, session.login.password, None)
 
 
-def _by_login(session: Session) -> None:
-    """SASL LOGIN: two questions, two answers."""
-    answers = iter([session.login.login.encode(), session.login.password.encode()])
-    session.wire.authenticate("LOGIN", lambda _: next(answers, None))
+def _by_sasl(mechanism: str) -> Callable[[Session], None]:
+    """Make the way of a mechanism whose answers are in sasl.py."""
 
+    def sign_in(session: Session) -> None:
+        answerer = sasl.answerer(mechanism, session.login)
+        try:
+            session.wire.authenticate(mechanism, answerer.answer)
+        except imap_wire.abort:
+            raise
+        except imap_wire.error:
+            words = imap_faults.last_words(session.wire)
+            server_words.refuse_to_be_throttled(words, session.login)
+            raise server_words.sign_in_fault(f"{words}{answerer.fault}", session.login) from None
 
-def _by_cram_md5(session: Session) -> None:
-    """RFC 2195."""
-    login = session.login
-
-    def answer(challenge: bytes) -> bytes:
-        digest = hmac.new(login.password.encode(), challenge, "md5").hexdigest()
-        return f"{login.login} {digest}".encode()
-
-    session.wire.authenticate("CRAM-MD5", answer)
-
-
-def _by_xoauth2(session: Session) -> None:
-    """Send the bearer token once; a second question carries the fault and wants an empty answer."""
-    login = session.login
-    faults: list[bytes] = []
-
-    def answer(challenge: bytes) -> bytes:
-        if challenge:
-            faults.append(challenge)
-            return b""
-        return f"user={login.login}\1auth=Bearer {login.token}\1\1".encode()
-
-    try:
-        session.wire.authenticate("XOAUTH2", answer)
-    except imap_wire.abort:
-        raise
-    except imap_wire.error:
-        words = imap_faults.last_words(session.wire)
-        told = _oauth_fault(faults)
-        imap_faults.refuse_to_be_throttled(words, login)
-        raise imap_faults.sign_in_fault(f"{words}{told}", login) from None
-
-
-def _oauth_fault(faults: list[bytes]) -> str:
-    """Read the JSON that comes as a second question: ``{"status":"400","scope":"…"}``."""
-    if not faults:
-        return ""
-    try:
-        told = json.loads(faults[-1])
-        said = " ".join(f"{name}={told[name]}" for name in ("status", "scope") if name in told)
-    except (ValueError, TypeError, RecursionError):
-        said = ""
-    return f" ({readable(said)})" if said else ""
+    return sign_in
 
 
 _METHODS: dict[str, Callable[[Session], None]] = {
     "password": _by_password,
     "PLAIN": _by_plain,
-    "LOGIN": _by_login,
-    "CRAM-MD5": _by_cram_md5,
-    "XOAUTH2": _by_xoauth2,
+    "LOGIN": _by_sasl("LOGIN"),
+    "CRAM-MD5": _by_sasl("CRAM-MD5"),
+    "XOAUTH2": _by_sasl("XOAUTH2"),
 }

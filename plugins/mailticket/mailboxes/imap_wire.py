@@ -7,12 +7,10 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from mailticket.mailboxes import dialing
+from mailticket.mailboxes.incoming import COMMAND_SECONDS, Incoming, dialogue_log
 from mailticket.mailboxes.login import MailboxLogin
 
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ LINE_BYTES = 20 * 1024**2
 """One line at most: a SEARCH over two million messages."""
 ANSWER_BYTES = 64 * 1024**2
 """One answer at most, where no originals were asked for."""
-COMMAND_SECONDS = 900.0
 _BUFFER = 256 * 1024
 _BARE_STATUS = 24
 """A tag, a space and a status are no longer."""
@@ -44,35 +41,13 @@ class Unwelcome(abort):
         super().__init__(reason)
 
 
-class _Incoming(io.RawIOBase):
-    """Reads a socket until a deadline; a server that drips byte by byte meets it too."""
-
-    def __init__(self, connection: socket.socket, patience: float) -> None:
-        super().__init__()
-        self._connection = connection
-        self.patience = patience
-        self.deadline = time.monotonic() + patience
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the answer takes too long")
-        wanted = min(self.patience, left)
-        if self._connection.gettimeout() != wanted:
-            self._connection.settimeout(wanted)
-        return self._connection.recv_into(buffer)
-
-
 class Wire(imaplib.IMAP4):
     """An IMAP4 client whose answers are bounded; ``begin`` opens the account of each command."""
 
     def __init__(self, connection: socket.socket, login: MailboxLogin) -> None:
         self._login = login
         self._given = connection
-        self._log_line = _dialogue(login) if login.dialogue else None
+        self._log_line = dialogue_log(login, "mailticket.imap") if login.dialogue else None
         self.hushed = False
         """True while secrets are sent: the dialogue then shows how many bytes, not which."""
         self.last_line = b""
@@ -167,7 +142,7 @@ class Wire(imaplib.IMAP4):
 
     def _attach(self, connection: socket.socket, patience: float) -> None:
         self.sock = connection
-        self._incoming = _Incoming(connection, patience)
+        self._incoming = Incoming(connection, patience)
         self._reader = io.BufferedReader(self._incoming, _BUFFER)
         self.begin()
 
@@ -184,16 +159,3 @@ def _completed(line: bytes) -> bytes:
     if len(line) < _BARE_STATUS and line.endswith((b" OK\r\n", b" NO\r\n", b" BAD\r\n")):
         return line[:-2] + b" \r\n"
     return line
-
-
-def _dialogue(login: MailboxLogin) -> Callable[[str, bytes | str], None]:
-    """Make the function that logs one line of the dialogue, secrets blanked."""
-    log = structlog.get_logger("mailticket.imap").bind(server=login.server)
-
-    def log_line(side: str, line: bytes | str) -> None:
-        shown = line if isinstance(line, str) else line[:2000].decode("utf-8", "replace").rstrip()
-        for secret in login.secrets:
-            shown = shown.replace(secret, "…")
-        log.info("dialogue", side=side, line=shown)
-
-    return log_line

@@ -1,0 +1,77 @@
+"""What mail servers' words mean, IMAP's and POP3's: not now, not you, how long to wait."""
+
+from __future__ import annotations
+
+import re
+
+from mailticket.errors import MailboxError, MailboxUnavailable, SignInRefused
+from mailticket.mailboxes.login import MailboxLogin
+
+_BACKOFF = re.compile(r"Backoff Time:\s*(\d+)", re.IGNORECASE)
+_CODE = re.compile(r"^\s*\[([A-Z/-]+)")
+# Response codes (IMAP: RFC 5530; POP3: RFC 2449, 3206) and words for "not now", not "not you".
+_NOT_NOW_IMAP = {"UNAVAILABLE", "INUSE", "LIMIT", "THROTTLED", "SERVERBUG"}
+_NOT_NOW_POP3 = {"IN-USE", "LOGIN-DELAY", "SYS/TEMP"}
+_NOT_YOU_IMAP = {"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "PRIVACYREQUIRED"}
+_NOT_YOU_POP3 = {"AUTH", "SYS/PERM"}
+_PASSING_WORDS = re.compile(
+    r"throttl|too many|try again|temporar|maximum number of connections|not connected"
+    r"|simultaneous|bandwidth|overload|busy|later",
+    re.IGNORECASE,
+)
+
+
+def readable(line: bytes | str | None, limit: int = 300) -> str:
+    """Make a server's words safe to show: one line, printable, at most ``limit`` characters."""
+    written = line.decode("utf-8", "replace") if isinstance(line, bytes) else line or ""
+    return "".join(char if char.isprintable() else " " for char in written)[:limit].strip()
+
+
+def blanked(words: str, login: MailboxLogin) -> str:
+    """Take secrets out of what a server echoed."""
+    for secret in login.secrets:
+        words = words.replace(secret, "…")
+    return words
+
+
+def code(words: str) -> str:
+    """Give the response code of a status line's text, ``""`` without one."""
+    match = _CODE.match(words)
+    return match[1] if match else ""
+
+
+def backoff(words: str) -> float | None:
+    """Read Exchange's ``Suggested Backoff Time: N milliseconds``, as seconds."""
+    match = _BACKOFF.search(words)
+    return int(match[1][:9]) / 1000 if match else None
+
+
+def is_passing(words: str) -> bool:
+    """Tell a server that cannot now from one that will not."""
+    known = code(words)
+    if known in _NOT_YOU_IMAP | _NOT_YOU_POP3:
+        return False
+    return known in _NOT_NOW_IMAP | _NOT_NOW_POP3 or bool(_PASSING_WORDS.search(words))
+
+
+def refuse_to_be_throttled(words: str, login: MailboxLogin) -> None:
+    """Raise ``MailboxUnavailable`` when a NO or BAD asks us to wait."""
+    seconds = backoff(words)
+    if seconds is not None or code(words) in {"THROTTLED", "UNAVAILABLE"} or "throttled" in words:
+        wait = f"; it asks for {seconds:g} s" if seconds is not None else ""
+        raise MailboxUnavailable(
+            f"{login.server} wants us to come later{wait} ({blanked(words, login)})", seconds
+        )
+
+
+def sign_in_fault(words: str, login: MailboxLogin) -> MailboxError:
+    """Judge the answer NO or BAD to a sign-in."""
+    said = blanked(words, login) or "without a reason"
+    if is_passing(words):
+        return MailboxUnavailable(
+            f"{login.server} cannot sign {login.login} in now: {said}", backoff(words)
+        )
+    return SignInRefused(
+        f"{login.server} refused to sign {login.login} in with {login.auth}: {said}; "
+        f"check login and {'token' if login.auth == 'XOAUTH2' else 'password'} in the Connection"
+    )
