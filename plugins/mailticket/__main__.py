@@ -40,13 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _command(name: str) -> Command:
     # Each is imported when it is asked for: `explain` must not wait for Airflow.
     if name == "explain":
-        from mailticket.commands.explain import explain  # noqa: PLC0415
+        from mailticket.commands import explain  # noqa: PLC0415
 
-        return explain
+        command: Command = explain.explain
+        return command
     if name == "import":
-        from mailticket.commands.importing import import_rows  # noqa: PLC0415
+        from mailticket.commands import importing  # noqa: PLC0415
 
-        return import_rows
+        command = importing.import_rows
+        return command
     from mailticket.commands import operating  # noqa: PLC0415
 
     commands: dict[str, Command] = {

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailticket.config import Configuration, Inbox, choose, load
+from mailticket.config import INBOXES, SETTINGS, Configuration, Inbox, choose, load
 from mailticket.errors import (
     ConfigurationError,
     ConnectionMissing,
@@ -26,8 +26,8 @@ from mailticket.passage import Outside, Progress
 from mailticket.smtp import MailServer, smtp_login_from
 from mailticket.store.postgres import Database
 
-INBOXES, SETTINGS = "mailticket_inboxes", "mailticket_settings"
-LAST_VALID = "mailticket_inboxes_last_valid"
+LAST_VALID = {INBOXES: f"{INBOXES}_last_valid", SETTINGS: f"{SETTINGS}_last_valid"}
+"""Where the last version of a Variable that is a JSON object is remembered."""
 DATABASE = "mailticket_db"
 _DATABASE_EXTRA = (
     "sslmode",
@@ -90,16 +90,20 @@ class Access:
         """Give the database, not connected yet."""
         return Database(**self.database_parameters())
 
-    def configuration(self) -> tuple[Configuration, Fault | None]:
-        """Read the Variables; a fault when an earlier version of the inboxes is in force."""
-        text, fault = choose(self.get_variable(INBOXES), self.get_variable(LAST_VALID))
-        return load(text, self.get_variable(SETTINGS)), fault
+    def configuration(self) -> tuple[Configuration, tuple[Fault, ...]]:
+        """Read the Variables; with a fault for each of which an earlier version is in force."""
+        texts, faults = zip(*(self._in_force(key) for key in LAST_VALID), strict=True)
+        return load(*texts), tuple(fault for fault in faults if fault)
+
+    def _in_force(self, key: str) -> tuple[str | None, Fault | None]:
+        return choose(self.get_variable(key), self.get_variable(LAST_VALID[key]), key)
 
     def remember_valid(self) -> None:
-        """Keep the inboxes' present version for the day when somebody breaks it."""
-        now, before = self.get_variable(INBOXES), self.get_variable(LAST_VALID)
-        if now and now != before and choose(now, before)[1] is None:
-            self.set_variable(LAST_VALID, now)
+        """Keep the present version of each Variable for the day when somebody breaks it."""
+        for key, remembered in LAST_VALID.items():
+            now, before = self.get_variable(key), self.get_variable(remembered)
+            if now and now != before and choose(now, None, key)[1] is None:
+                self.set_variable(remembered, now)
 
     def inbox(self, name: str) -> Inbox:
         """Give one inbox; raises ``ConfigurationError`` with its faults, or ``NotFound``."""
@@ -173,6 +177,7 @@ def in_shell() -> Access:
     from airflow.models import Connection, Variable  # noqa: PLC0415, TID251  slow to import
 
     def get(key: str) -> str | None:
-        return Variable.get(key, default_var=None)  # type: ignore[no-any-return]
+        found: str | None = Variable.get(key, default_var=None)
+        return found
 
     return Access(get, Variable.set, Connection.get_connection_from_secrets)

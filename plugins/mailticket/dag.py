@@ -5,6 +5,8 @@ What runs is in ``ingest.py``; here it gets its schedule, its retries and its co
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,8 +24,8 @@ from airflow.sdk.exceptions import (  # noqa: TID251
     AirflowFailException,
 )
 
-from mailticket.airflow_access import INBOXES, SETTINGS, in_airflow
-from mailticket.config import Configuration, Inbox
+from mailticket.airflow_access import Access, in_airflow
+from mailticket.config import INBOXES, SETTINGS, Configuration, Inbox
 from mailticket.errors import Fault, MailticketError
 from mailticket.ingest import STEPS, begin, failures, take_step
 from mailticket.passage import Counts, Passage
@@ -31,6 +33,8 @@ from mailticket.passage import Counts, Passage
 PREFIX = "mailticket_inbox_"
 CONFIGURATION_DAG = "mailticket_configuration"
 TICKETS = AssetAlias("mailticket_tickets")
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+_LOG = logging.getLogger("mailticket")
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 _RETRIES = {
     "retries": 3,
@@ -63,9 +67,18 @@ def dags() -> Iterator[DAG]:
     for name, inbox in configuration.inboxes.items():
         yield inbox_dag(inbox)
     for name, faults in configuration.broken.items():
-        yield broken_dag(name, faults)
-    if not wanted and fallen_back is None:
+        if _NAME.fullmatch(name):  # no DAG can be called otherwise; the static one tells of it
+            yield broken_dag(name, faults)
+    if not wanted:
+        _remember_valid(access)
+
+
+def _remember_valid(access: Access) -> None:
+    """Keep the last valid version; a secrets backend that is read-only must not cost the DAGs."""
+    try:
         access.remember_valid()
+    except Exception as error:  # Airflow raises different errors by where the file is parsed
+        _LOG.info("the valid version of %s is not remembered: %s", INBOXES, error)
 
 
 def inbox_dag(inbox: Inbox) -> DAG:
@@ -169,13 +182,9 @@ def _announce(passage: Passage, outlet_events: Any) -> None:
         outlet_events[TICKETS].add(asset, extra=extra)
 
 
-def configuration_dag(configuration: Configuration, fallen_back: Fault | None) -> DAG:
+def configuration_dag(configuration: Configuration, fallen_back: Sequence[Fault]) -> DAG:
     """Make the static DAG that lists every fault of the configuration."""
-    faults = [
-        *((fallen_back,) if fallen_back else ()),
-        *configuration.faults,
-        *(fault for broken in configuration.broken.values() for fault in broken),
-    ]
+    faults = [*fallen_back, *configuration.all_faults]
     if faults:
         told = "\n".join(f"- {_code(str(fault))}" for fault in faults)
         doc = f"### {len(faults)} faults in the Variables {INBOXES} and {SETTINGS}\n\n{told}"

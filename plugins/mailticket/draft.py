@@ -98,7 +98,6 @@ def to_document(draft: Draft) -> dict[str, Any]:
 
 def from_document(document: Mapping[str, Any]) -> Draft:
     """Read what ``to_document`` gave."""
-    automatic = document["automatic"]
     return Draft(
         _address(document["sender"]),
         tuple(Address(**one) for one in document["to"]),
@@ -107,9 +106,7 @@ def from_document(document: Mapping[str, Any]) -> Draft:
         datetime.fromisoformat(document["date"]) if document["date"] else None,
         Body(**document["body"]),
         NewPart(**document["new_part"]),
-        Automatic(**{k: tuple(v) if isinstance(v, list) else v for k, v in automatic.items()})
-        if automatic
-        else None,
+        _automatic(document["automatic"]),
         tuple(AttachedFile(**one) for one in document["files"]),
         tuple(document["defects"]),
     )
@@ -117,3 +114,10 @@ def from_document(document: Mapping[str, Any]) -> Draft:
 
 def _address(value: Mapping[str, str] | None) -> Address | None:
     return Address(**value) if value else None
+
+
+def _automatic(value: Mapping[str, Any] | None) -> Automatic | None:
+    if not value:
+        return None
+    failed, about = tuple(value["failed_recipients"]), tuple(value["about"])
+    return Automatic(value["kind"], value["reason"], failed, about)

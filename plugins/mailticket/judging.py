@@ -65,7 +65,7 @@ def describe(change: TicketChange) -> dict[str, Any]:
             return {
                 "change": "create_ticket",
                 "class": ticket_class,
-                "fields": _short(fields | own),
+                "fields": _short({**fields, **own}),
             }
         case AppendLogEntry():
             return {

@@ -88,7 +88,7 @@ def _create(case: Case, draft: Draft, ground: Ground) -> Plan:
     _check_mandatory(case, ground.ticket_class, fields, bool(person))
     created = _creation(ground.ticket_class, fields)
     contacts = _contacts(case, on=("on_create", "always"))
-    changes = (*person, created, *_files(draft, whole), *contacts)
+    changes: tuple[TicketChange, ...] = (*person, created, *_files(draft, whole), *contacts)
     why = f"a new {ground.ticket_class.name}"
     if case.match:
         why += f", since {case.match.ticket.ref} is {case.match.ticket.status}"
@@ -173,7 +173,13 @@ def _update(case: Case, draft: Draft, ground: Ground, ticket: TicketBrief) -> Pl
     )
     status = tuple(_status_change(case, ground.ticket_class, ticket))
     contacts = _contacts(case, on=("on_update", "always"))
-    changes = (*_person(case, draft, ground), entry, *status, *_files(draft, whole), *contacts)
+    changes: tuple[TicketChange, ...] = (
+        *_person(case, draft, ground),
+        entry,
+        *status,
+        *_files(draft, whole),
+        *contacts,
+    )
     return Plan(
         Ruling(Verdict.UPDATE, f"belongs to {ticket.ref}: {case.match.detail}"),
         case.match.by,

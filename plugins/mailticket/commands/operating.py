@@ -6,9 +6,10 @@ import argparse
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -69,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
 def _log_lines(quiet: bool) -> None:
     """Write a plain line for each event to standard error."""
 
-    def line(_logger: object, method: str, event: dict[str, object]) -> str:
+    def line(_logger: object, method: str, event: MutableMapping[str, Any]) -> str:
         mark = "" if method == "info" else f"{method}: "
         return f"{mark}{event['event']}"
 

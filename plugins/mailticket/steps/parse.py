@@ -11,7 +11,7 @@ from mailticket.message import Message
 from mailticket.parsing import parse
 from mailticket.passage import Counts, Passage, failure, tell
 from mailticket.steps.second_look import second_look
-from mailticket.store.attempts import Record, step_documents
+from mailticket.store.attempts import Record, Stage, step_documents
 from mailticket.store.postgres import Row
 
 
@@ -37,7 +37,7 @@ def _one(p: Passage, row: Row) -> bool:
         if message and decision.ruling is None:
             decision = _kept_as_draft(p, row, message) or decision
         steps = [*row["steps"], *step_documents(decision.steps, Phase.CONTENT)]
-        stage = "decided" if decision.ruling else "parsed"
+        stage: Stage = "decided" if decision.ruling else "parsed"
         p.attempts.record([Record(row["attempt"], stage, decision, "parse", steps)])
     if decision.ruling:
         tell(p, row["message"], message.header if message else None, decision)
