@@ -1,4 +1,4 @@
-"""The last phase of a decision: which ticket, what the rules say of it, what will be changed."""
+"""The three phases of a decision; the last: which ticket, what the rules say, what will change."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mailticket.decision import Case, Decision, Phase, Rule, Step, decide
+from mailticket.config import Inbox
+from mailticket.decision import Case, Decision, Facts, Phase, Rule, Step, decide
 from mailticket.matching import find_ticket
+from mailticket.message import HeaderSection, Message
 from mailticket.planning import Ground, plan
 from mailticket.ticket import (
     AddContact,
@@ -21,6 +23,30 @@ from mailticket.ticket import (
 
 MOST_WAITS = 3
 """Runs that a message waits for one that it refers to (SPEC 3.10)."""
+
+
+def judge_headers(
+    inbox: Inbox, size: int, header: HeaderSection, facts: Facts, rules: Iterable[Rule]
+) -> Decision:
+    """Ask the rules of the first phase."""
+    case = Case(inbox, size, header, facts, header.automatic)
+    decision = decide(Phase.HEADERS, case, rules)
+    return _not_forwarded(decision) if facts.own or facts.answers_us else decision
+
+
+def judge_content(
+    inbox: Inbox, size: int, message: Message, facts: Facts, rules: Iterable[Rule]
+) -> Decision:
+    """Ask the rules of the second phase."""
+    case = Case(inbox, size, message.header, facts, message.automatic)
+    decision = decide(Phase.CONTENT, case, rules)
+    return _not_forwarded(decision) if facts.answers_us else decision
+
+
+def _not_forwarded(decision: Decision) -> Decision:
+    # An answer to our forward, forwarded again, would go round for ever.
+    step = Step("forward_errors", "skipped", "it is, or answers, a mail of ours")
+    return replace(decision, steps=(*decision.steps, step))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mailticket.decision import Case, Decision, Facts, Phase, Status, Step, Verdict, decide
+from mailticket.decision import Decision, Facts, Phase, Status, Verdict
 from mailticket.errors import LimitExceeded
+from mailticket.judging import judge_headers
 from mailticket.message import HeaderSection
 from mailticket.parsing import read_header
 from mailticket.passage import Counts, Passage, failure, slices, tell
@@ -93,16 +94,10 @@ class _Batch:
 
     def _decide(self, one: _Read, facts: Facts) -> Decision:
         assert one.header is not None
-        case = Case(self.p.inbox, one.row["size"], one.header, facts, one.header.automatic)
-        decision = decide(Phase.HEADERS, case, self.p.rules)
+        size = one.row["size"]
+        decision = judge_headers(self.p.inbox, size, one.header, facts, self.p.rules)
         if decision.ruling is None and not one.row["whole"]:
             decision = self._completed(one, decision)
-        if facts.own or facts.answers_us:
-            # An answer to our forward, forwarded again, would go round for ever.
-            why = "it is, or answers, a mail of ours"
-            decision = replace(
-                decision, steps=(*decision.steps, Step("forward_errors", "skipped", why))
-            )
         return decision
 
     def _completed(self, one: _Read, decision: Decision) -> Decision:

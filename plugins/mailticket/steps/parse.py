@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailticket.decision import Case, Decision, Facts, Phase, decide
+from mailticket.decision import Decision, Facts, Phase
 from mailticket.draft import Draft, draft_of
 from mailticket.errors import LimitExceeded, RowRefused
+from mailticket.judging import judge_content
 from mailticket.message import Message
 from mailticket.parsing import parse
 from mailticket.passage import Counts, Passage, failure, tell
@@ -54,8 +55,7 @@ def decoded(p: Passage, row: Row) -> tuple[Message | None, Decision]:
         message = parse(bytes(row["raw"]), p.inbox.parse_options())
     except LimitExceeded as error:
         return None, failure(error.limit, str(error))
-    case = Case(p.inbox, row["size"], message.header, Facts(), message.automatic)
-    return message, decide(Phase.CONTENT, case, p.rules)
+    return message, judge_content(p.inbox, row["size"], message, Facts(), p.rules)
 
 
 def _kept_as_draft(p: Passage, row: Row, message: Message) -> Decision | None:

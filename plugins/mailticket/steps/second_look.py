@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailticket.decision import Case, Facts, Phase, Step, decide
+from mailticket.decision import Facts, Phase
 from mailticket.errors import LimitExceeded
+from mailticket.judging import judge_content
 from mailticket.message import Message
 from mailticket.parsing import parse
 from mailticket.passage import Passage, tell
 from mailticket.store.attempts import step_documents
-from mailticket.store.facts import Question
+from mailticket.store.facts import FactFinder, Question
 from mailticket.store.postgres import Row
 
 
@@ -32,12 +33,8 @@ def second_look(p: Passage) -> int:
 
 
 def _looked_at(p: Passage, row: Row, message: Message) -> bool:
-    facts = _facts(p, row, message)
-    case = Case(p.inbox, row["size"], message.header, facts, message.automatic)
-    decision = decide(Phase.CONTENT, case, p.rules)
-    if facts.answers_us:
-        skipped = Step("forward_errors", "skipped", "it answers a mail of ours")
-        decision = replace(decision, steps=(*decision.steps, skipped))
+    facts = content_facts(p.facts, p.inbox.name, message, row["message"])
+    decision = judge_content(p.inbox, row["size"], message, facts, p.rules)
     with p.db.transaction():
         p.attempts.amend(row, decision, step_documents(decision.steps, Phase.CONTENT))
         _note_failed_delivery(p, row, message, facts)
@@ -46,12 +43,12 @@ def _looked_at(p: Passage, row: Row, message: Message) -> bool:
     return decision.ruling is not None
 
 
-def _facts(p: Passage, row: Row, message: Message) -> Facts:
+def content_facts(finder: FactFinder, inbox: str, message: Message, number: int | None) -> Facts:
     """Look up what the report is about, now that its body named it."""
     if message.automatic is None:
         return Facts()
     header = replace(message.header, automatic=message.automatic)
-    return p.facts.header_facts(p.inbox.name, [Question(header, None, row["message"])])[0]
+    return finder.header_facts(inbox, [Question(header, None, number)])[0]
 
 
 def _note_failed_delivery(p: Passage, row: Row, message: Message, facts: Facts) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from mailticket.decision import Case, Decision, Facts, Phase, Verdict
@@ -12,8 +13,9 @@ from mailticket.matching import thread_ids, title_references
 from mailticket.message import HeaderSection
 from mailticket.parsing import read_header
 from mailticket.passage import Counts, Passage, failure, tell
+from mailticket.planning import Ground
 from mailticket.store.attempts import Record, step_documents
-from mailticket.store.facts import TicketQuestion
+from mailticket.store.facts import FactFinder, TicketQuestion
 from mailticket.store.postgres import Row
 
 
@@ -73,26 +75,31 @@ def _header(p: Passage, row: Row) -> HeaderSection:
 
 
 def _case(p: Passage, row: Row, header: HeaderSection) -> Case:
-    regex = p.inbox.title_regex(p.ground.ticket_class.prefix)
-    question = TicketQuestion(
-        p.inbox.name,
-        header,
-        bytes(row["content_hash"]) if row["content_hash"] else None,
-        row["message"],
-        thread_ids(header),
-        title_references(header.subject, regex, p.ground.ticket_class.prefix),
-    )
-    ticket_facts, earlier = p.facts.ticket_facts(question)
     draft = from_document(row["document"])
-    return Case(
-        p.inbox,
-        row["size"],
-        header,
-        Facts(callers=ticket_facts.callers, earlier=earlier),
-        draft.automatic,
-        draft,
-        p.ground.ticket_class,
-        ticket_facts,
+    case = Case(p.inbox, row["size"], header, automatic=draft.automatic, draft=draft)
+    content_hash = bytes(row["content_hash"]) if row["content_hash"] else None
+    return with_ticket_facts(case, p.facts, p.ground, content_hash, row["message"])
+
+
+def with_ticket_facts(
+    case: Case, finder: FactFinder, ground: Ground, content_hash: bytes | None, number: int | None
+) -> Case:
+    """Look up what the rules of the last phase may ask; ``number`` is the message's row."""
+    prefix = ground.ticket_class.prefix
+    question = TicketQuestion(
+        case.inbox.name,
+        case.header,
+        content_hash,
+        number,
+        thread_ids(case.header),
+        title_references(case.header.subject, case.inbox.title_regex(prefix), prefix),
+    )
+    ticket_facts, earlier = finder.ticket_facts(question)
+    return replace(
+        case,
+        facts=Facts(callers=ticket_facts.callers, earlier=earlier),
+        ticket_class=ground.ticket_class,
+        ticket_facts=ticket_facts,
     )
 
 

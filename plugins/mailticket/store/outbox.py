@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailticket.notices import Notice
@@ -38,8 +39,14 @@ class Outbox:
         if rows[0]["id"] is None:
             self.add_key(always=False)
             rows = self._db.rows("reference_keys")
-        keys = tuple(Key(row["id"], bytes(row["secret"])) for row in rows)
-        return Keyring(rows[0]["instance"], keys[0], keys[1:])
+        return _keyring(rows)
+
+    def read_keyring(self) -> Keyring:
+        """Load the keys and write nothing; before the first one was made, nothing was signed."""
+        rows = self._db.rows("reference_keys")
+        if rows[0]["id"] is None:
+            rows = [{**rows[0], "id": "none", "secret": secrets.token_bytes(32)}]
+        return _keyring(rows)
 
     def add_key(self, *, always: bool = True) -> None:
         """Begin to sign with a new key; old ones go on verifying."""
@@ -104,3 +111,8 @@ class Outbox:
     def waiting(self, inbox: str) -> int:
         """Count what waits for its mail server."""
         return int(self._db.value("mail_waiting", inbox=inbox))
+
+
+def _keyring(rows: Sequence[Row]) -> Keyring:
+    keys = tuple(Key(row["id"], bytes(row["secret"])) for row in rows)
+    return Keyring(rows[0]["instance"], keys[0], keys[1:])

@@ -13,6 +13,7 @@ SELECT value, closed, initial, reopened FROM mailticket.ticket_status
 -- The columns of a table as the catalogue knows them; refers_to is the table of a foreign key.
 SELECT a.attname AS name, t.typname AS type,
        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS mandatory,
+       a.attnotnull AS not_null,
        CASE WHEN a.atttypid = 'varchar'::regtype AND a.atttypmod > 4 THEN a.atttypmod - 4 END
            AS max_characters,
        (SELECT coalesce(array_agg(e.enumlabel::text ORDER BY e.enumsortorder), '{}')
