@@ -180,7 +180,7 @@ def _without_brackets(entry: _Entry) -> list[Address]:
         return [Address(found.name or comment, found.address)]
     if entry.routes or not decoded:
         return []
-    return [Address(comment, decoded)]
+    return [] if " " in decoded else [Address(comment, decoded)]
 
 
 def _inside(text: str) -> Address | None:

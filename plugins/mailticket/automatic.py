@@ -8,7 +8,7 @@ from collections.abc import Callable
 from mailticket.charsets import one_line
 from mailticket.encoded_words import decode_words, header_text
 from mailticket.fields import FieldSection, read_parameters
-from mailticket.message import Address, Automatic, AutomaticKind
+from mailticket.message import Automatic, AutomaticKind
 
 _DAEMON = re.compile(
     r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|bounces?)(?:[@+]|$)", re.IGNORECASE
@@ -35,21 +35,23 @@ _GENERATED_FIELDS = (
     "x-generated-by-monitoring", "feedback-type", "x-nagios", "x-zabbix-eventid",
 )  # fmt: skip
 _LIST_FIELDS = ("list-id", "list-post", "mailing-list", "x-mailing-list", "list-unsubscribe")
+_DELIVERY_REPORTS = {"delivery-status", "", "feedback-report"}
+"""RFC 3464; none named; RFC 5965: what became of our own mail, too."""
 _NO = {"no", "false", "0", "none", "off"}
 _SUPPRESSED = {"all", "oof", "autoreply"}
 
-_Test = Callable[[FieldSection, "Address | None"], "Automatic | None"]
+_Test = Callable[[FieldSection], Automatic | None]
 
 
-def by_header(section: FieldSection, sender: Address | None) -> Automatic | None:
+def by_header(section: FieldSection) -> Automatic | None:
     """Say why a mail is automatic by its header section, ``None`` when nothing says so."""
     for test in _BEFORE_A_PERSON:
-        if found := test(section, sender):
+        if found := test(section):
             return found
     if _value(section, "auto-submitted").lower().partition(";")[0].strip() == "no":
         return None
     for test in _TESTS:
-        if found := test(section, sender):
+        if found := test(section):
             return found
     return None
 
@@ -59,12 +61,19 @@ def looks_automatic(subject: str) -> bool:
     return _AUTO_SUBJECT.match(subject[:200]) is not None
 
 
-def from_daemon(sender: Address | None) -> bool:
-    """Tell whether the sender is a mail system's own name."""
-    if sender is None:
-        return False
-    daemon = _DAEMON.match(sender.address) or _POSTMASTER.match(sender.address)
-    return bool(daemon or _POSTMASTER.match(sender.name) or _DAEMON.match(sender.name))
+def from_daemon(sender: str) -> bool:
+    """Tell whether a From field, as text, is a mail system's own name."""
+    return any(map(_POSTMASTER.match, _names(sender))) or from_mailer_daemon(sender)
+
+
+def from_mailer_daemon(sender: str) -> bool:
+    """Tell whether a From field, as text, is the name that mail servers use for reports only."""
+    return any(map(_DAEMON.match, _names(sender)))
+
+
+def _names(sender: str) -> list[str]:
+    """Split a From field into display name and address."""
+    return [each.strip("\"'<> ") for each in re.split(r"[(<]", sender[:1000])]
 
 
 def _value(section: FieldSection, name: str) -> str:
@@ -76,7 +85,7 @@ def _because(kind: AutomaticKind, section: FieldSection, name: str) -> Automatic
     return Automatic(kind, f"{title}: {_value(section, name)[:200]}")
 
 
-def _report(section: FieldSection, _sender: Address | None) -> Automatic | None:
+def _report(section: FieldSection) -> Automatic | None:
     """RFC 6522: a report says in its parameter of what kind it is."""
     declared = read_parameters(section.first("content-type"))
     kind = declared.get("report-type").strip().lower()
@@ -87,19 +96,19 @@ def _report(section: FieldSection, _sender: Address | None) -> Automatic | None:
     reason = f"Content-Type: multipart/report; report-type={kind or 'unknown'}"
     if kind == "disposition-notification":
         return Automatic("auto-reply", reason)
-    if kind in ("feedback-report", "tlsrpt"):
+    if kind == "tlsrpt":
         return Automatic("generated", reason)
-    return Automatic("bounce", reason) if kind in ("delivery-status", "") else None
+    return Automatic("bounce", reason) if kind in _DELIVERY_REPORTS else None
 
 
-def _failed(section: FieldSection, _sender: Address | None) -> Automatic | None:
+def _failed(section: FieldSection) -> Automatic | None:
     """Exim names the recipients in a field of its own."""
     if not section.first("x-failed-recipients"):
         return None
     return _because("bounce", section, "x-failed-recipients")
 
 
-def _auto_submitted(section: FieldSection, _sender: Address | None) -> Automatic | None:
+def _auto_submitted(section: FieldSection) -> Automatic | None:
     """RFC 3834, 5. Exchange calls its absence notes auto-generated: their subject tells."""
     value = _value(section, "auto-submitted").lower().partition(";")[0].strip()
     if not value:
@@ -108,7 +117,7 @@ def _auto_submitted(section: FieldSection, _sender: Address | None) -> Automatic
     return _because("auto-reply" if replied else "generated", section, "auto-submitted")
 
 
-def _answering(section: FieldSection, _sender: Address | None) -> Automatic | None:
+def _answering(section: FieldSection) -> Automatic | None:
     for name in _REPLY_FIELDS:
         value = _value(section, name).lower()
         if value and value not in _NO:
@@ -120,23 +129,23 @@ def _answering(section: FieldSection, _sender: Address | None) -> Automatic | No
     return None
 
 
-def _null_return_path(section: FieldSection, sender: Address | None) -> Automatic | None:
+def _null_return_path(section: FieldSection) -> Automatic | None:
     """RFC 3834, 3.3 and RFC 5321, 4.5.5: what must not be answered has a null reverse-path."""
     if section.first("return-path").strip() != b"<>":
         return None
-    if from_daemon(sender):
+    if from_daemon(_value(section, "from")):
         return Automatic("bounce", "Return-Path: <> from a mail system")
     answer = section.first("in-reply-to") or looks_automatic(_value(section, "subject"))
     return Automatic("auto-reply" if answer else "generated", "Return-Path: <>")
 
 
-def _daemon(_section: FieldSection, sender: Address | None) -> Automatic | None:
-    if sender is None or not _DAEMON.match(sender.address):
+def _daemon(section: FieldSection) -> Automatic | None:
+    if not from_mailer_daemon(_value(section, "from")):
         return None
-    return Automatic("bounce", f"From: {sender.address}")
+    return _because("bounce", section, "from")
 
 
-def _listed(section: FieldSection, _sender: Address | None) -> Automatic | None:
+def _listed(section: FieldSection) -> Automatic | None:
     """RFC 2919 and 2369: the list is named, so that a site can decide."""
     name = next((name for name in _LIST_FIELDS if section.first(name)), "")
     if name:
@@ -145,7 +154,7 @@ def _listed(section: FieldSection, _sender: Address | None) -> Automatic | None:
     return _because("list", section, "precedence") if listed else None
 
 
-def _precedence(section: FieldSection, _sender: Address | None) -> Automatic | None:
+def _precedence(section: FieldSection) -> Automatic | None:
     value = _value(section, "precedence").lower().replace("-", "_")
     if value in ("auto_reply", "autoreply"):
         return _because("auto-reply", section, "precedence")
@@ -155,7 +164,7 @@ def _precedence(section: FieldSection, _sender: Address | None) -> Automatic | N
     return _because("auto-reply" if replied else "generated", section, "precedence")
 
 
-def _generated(section: FieldSection, _sender: Address | None) -> Automatic | None:
+def _generated(section: FieldSection) -> Automatic | None:
     for name in _GENERATED_FIELDS:
         value = _value(section, name).lower()
         if value and value not in _NO:
@@ -163,7 +172,7 @@ def _generated(section: FieldSection, _sender: Address | None) -> Automatic | No
     return None
 
 
-def _suppressed(section: FieldSection, _sender: Address | None) -> Automatic | None:
+def _suppressed(section: FieldSection) -> Automatic | None:
     """MS-OXCMAIL: only who asks that nobody answers automatically; DR, RN, NRN are persons' too."""
     values = set(re.split(r"[\s,;]+", _value(section, "x-auto-response-suppress").lower()))
     if not values & _SUPPRESSED:
@@ -175,8 +184,8 @@ def _suppressed(section: FieldSection, _sender: Address | None) -> Automatic | N
 
 _BEFORE_A_PERSON: tuple[_Test, ...] = (_report, _failed)
 _TESTS: tuple[_Test, ...] = (
-    _null_return_path,
     _auto_submitted,
+    _null_return_path,
     _answering,
     _daemon,
     _listed,

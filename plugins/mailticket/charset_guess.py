@@ -80,6 +80,8 @@ def iso_2022_jp(octets: bytes) -> str | None:
 
     Python has no cp50221: each two-byte run becomes Shift JIS, which cp932 reads.
     """
+    if not octets.isascii():
+        return None
     pieces = _JIS_RUN.split(octets)
     out = [pieces[0].decode("ascii", "replace")]
     for escape, run in zip(pieces[1::2], pieces[2::2], strict=True):

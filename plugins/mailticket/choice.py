@@ -114,7 +114,7 @@ class _Sorter:
     def _alternative(self, part: Part, *, first: bool) -> None:
         chosen = self._best(part.children)
         for child in part.children:
-            if child is chosen:
+            if child is chosen or _another_text(child, chosen):
                 self.sort(child, first=first)
             else:
                 self.choice.attached.extend(_not_a_form(child))
@@ -127,6 +127,13 @@ class _Sorter:
                 if wanted in offered:
                     return child
         return None
+
+
+def _another_text(child: Part, chosen: Part | None) -> bool:
+    """Tell whether a misused alternative carries a second text of the chosen type: both are read."""
+    if chosen is None or chosen.is_multipart or child.content_type != chosen.content_type:
+        return False
+    return child.encoded.strip() != chosen.encoded.strip() and may_be_body(child, first=False)
 
 
 def may_be_body(part: Part, *, first: bool) -> bool:

@@ -104,6 +104,10 @@ _PARAMETER = re.compile(
     r"""(?<![^;\s])([^\s=;"]{1,80})\s{0,20}=\s{0,20}(?:"((?:[^"\\]|\\.)*)"?|([^;]*))""",
     re.DOTALL,
 )
+# "multipart/mixed boundary=x", without the semicolon, occurs: a word before "=" is no value.
+_VALUE = re.compile(
+    r"\s*([^\s;=/]{1,200}(?:\s{0,9}/\s{0,9}[^\s;=]{1,200})?)(?!\s{0,9}=)(?=[\s;]|\Z)"
+)
 _ESCAPED = re.compile(r'\\(["\\])')
 _PIECES = 1000
 
@@ -111,7 +115,8 @@ _PIECES = 1000
 def read_parameters(raw: bytes) -> Parameters:
     """Read a MIME field; broken parameters are skipped, continuations joined, charsets decoded."""
     text = _uncommented(header_text(raw))
-    value, _, rest = text.partition(";")
+    value = _VALUE.match(text)
+    rest = text[value.end() :] if value else text
     plain: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[bool, str]]] = {}
     for count, match in enumerate(_PARAMETER.finditer(rest)):
@@ -122,7 +127,8 @@ def read_parameters(raw: bytes) -> Parameters:
         joined = _continued(numbered)
         if joined or name not in plain:
             plain[name] = joined
-    return Parameters("".join(one_line(value).lower().split()), tuple(plain.items()))
+    written = "".join(one_line(value[1]).lower().split()) if value else ""
+    return Parameters(written, tuple(plain.items()))
 
 
 def _sort_in(

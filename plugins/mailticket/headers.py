@@ -36,7 +36,7 @@ def header_section(
         to=to,
         cc=cc,
         subject=subject(section),
-        automatic=automatic.by_header(section, sender),
+        automatic=automatic.by_header(section),
         fields=tuple((name, field_text(value)) for name, value in section.fields),
         defects=(*section.defects, *defects, *reader.defects),
     )

@@ -87,9 +87,7 @@ _EXECUTABLE_TYPES = frozenset(
     }
 )  # fmt: skip
 EXECUTABLE_EXTENSIONS = frozenset(
-    "exe com scr pif bat cmd msi msp mst dll sys ocx cpl drv vbs vbe js jse ws wsf wsh wsc hta ps1"
-    " psm1 psd1 ps1xml msh reg lnk inf scf jar jnlp apk dmg pkg command sh bash csh ksh elf dylib"
-    " gadget application appref-ms chm hlp msc sct vb xll iso vhd deb rpm".split()
+    ["exe", "com", "scr", "pif", "bat", "cmd", "msi", "msp", "mst", "dll", "sys", "ocx", "cpl", "drv", "vbs", "vbe", "js", "jse", "ws", "wsf", "wsh", "wsc", "hta", "ps1", "psm1", "psd1", "ps1xml", "msh", "reg", "lnk", "inf", "scf", "jar", "jnlp", "apk", "dmg", "pkg", "command", "sh", "bash", "csh", "ksh", "elf", "dylib", "gadget", "application", "appref-ms", "chm", "hlp", "msc", "sct", "vb", "xll", "iso", "vhd", "deb", "rpm"]
 )
 
 

@@ -10,6 +10,7 @@ import email
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
+from html import escape
 
 import mailparser  # noqa: TID251 - this is the file that owns it
 
@@ -181,7 +182,7 @@ def _message(
         header=header,
         body=shown.body,
         new_part=shown.new_part,
-        automatic=bounces.by_content(header, section, read.choice.attached, shown.body.text),
+        automatic=bounces.by_content(header, read.choice.attached, shown.body.text),
         attachments=attachments,
         defects=tuple(dict.fromkeys(defects)),
         encrypted=read.choice.encrypted,
@@ -228,8 +229,9 @@ def _without_holes(shown: Rendered, attachments: tuple[Attachment, ...]) -> Rend
 
     def mended(html: str) -> str:
         for old, new in same.items():
-            written = re.compile(re.escape(f'src="cid:{old}"'), re.IGNORECASE)
-            html = written.sub(f'src="cid:{new}"', html)
+            written = re.compile(re.escape(f'src="cid:{escape(old)}"'), re.IGNORECASE)
+            shown_again = f'src="cid:{escape(new)}"'
+            html = written.sub(lambda _: shown_again, html)  # noqa: B023
         return drop_images(html, gone) if gone else html
 
     body = replace(shown.body, html=mended(shown.body.html))

@@ -7,7 +7,11 @@ import re
 from typing import NamedTuple
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
-_BASE64_LINES = re.compile(rb"(?:[ \t]*[A-Za-z0-9+/]*={0,2}[ \t]*(?:\r?\n|\r|\Z))*")
+_BASE64_LINES = re.compile(
+    rb"(?:[ \t]*[A-Za-z0-9+/]*={0,2}[ \t]*(?:\r?\n|\r|\Z))*(?:[A-Za-z0-9+/]{2,100}={1,2})?"
+)
+_CONVINCING = 16
+"""Letters: a shorter run may as well be a word of plain text."""
 _ENCODED = ("base64", "quotedprintable", "xuuencode", "uuencode", "xuue", "uue")
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
 _LETTERS = re.compile(r"[^a-z0-9]+")
@@ -64,9 +68,11 @@ def _base64_text(encoded: bytes) -> Payload:
     rest = encoded[end:]
     if not rest.strip(b"= \t\r\n\0"):
         return _base64(encoded)
-    if not encoded[:end].strip():
+    letters = b"".join(encoded[:end].split())
+    if len(letters) % 4 or not (letters.endswith(b"=") or len(letters) >= _CONVINCING):
         return Payload(encoded, "declared base64 is plain text")
-    return Payload(base64_octets(encoded[:end]) + b"\n" + rest, "plain text after base64")
+    footer = b"" if letters.endswith(b"=") and b"\n" not in rest.strip() else b"\n" + rest
+    return Payload(base64_octets(letters) + footer, "plain text after base64")
 
 
 def _uu(encoded: bytes) -> Payload:
