@@ -10,7 +10,7 @@ from typing import Literal
 
 from mailticket.errors import ConfigurationError, ConnectionMissing, Fault
 
-Protocol = Literal["imap", "pop3"]
+MailProtocol = Literal["imap", "pop3"]
 Tls = Literal["implicit", "starttls", "none"]
 
 _PORTS = {("imap", True): 993, ("imap", False): 143, ("pop3", True): 995, ("pop3", False): 110}
@@ -50,6 +50,7 @@ class MailboxLogin:
     """Bearer token of XOAUTH2, fetched by the caller."""
     dialogue: bool = False
     """Log the protocol's dialogue, secrets blanked."""
+    protocol: MailProtocol = "imap"
 
     @property
     def server(self) -> str:
@@ -68,7 +69,7 @@ def login_from(  # noqa: PLR0917 - the fields of an Airflow Connection
     login: str | None,
     password: str | None,
     extra: Mapping[str, object],
-    protocol: Protocol,
+    protocol: MailProtocol,
 ) -> MailboxLogin:
     """Read a Connection's fields; raises ``ConnectionMissing`` or ``ConfigurationError``."""
     _require(host, login, password, extra)
@@ -91,6 +92,7 @@ def login_from(  # noqa: PLR0917 - the fields of an Airflow Connection
         ca=str(extra.get("ca") or ""),
         client_cert=str(extra.get("client_cert") or ""),
         client_key=str(extra.get("client_key") or ""),
+        protocol=protocol,
     )
 
 
@@ -107,6 +109,16 @@ def with_options(login: MailboxLogin, options: Iterable[str]) -> MailboxLogin:
     return replace(
         login, verify="novalidate-cert" not in words, dialogue=login.dialogue or "debug" in words
     )
+
+
+def with_pop3_auth(login: MailboxLogin, option: str) -> MailboxLogin:
+    """Apply ``pop3_auth_option`` (SPEC 1.3); another way in the Connection's Extra is a fault."""
+    if option == "USER":
+        return login
+    if login.auth not in {"password", option}:
+        allowed = f"not with auth = {login.auth} in the Connection's Extra"
+        raise ConfigurationError(Fault("", "pop3_auth_option", option, allowed))
+    return replace(login, auth=option)
 
 
 def _contradicts(word: str, login: MailboxLogin) -> bool:
