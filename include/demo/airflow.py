@@ -24,7 +24,7 @@ COMPONENTS: dict[str, tuple[str, ...]] = {
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
-"""Component → its airflow command; docker-compose.yaml runs the same."""
+"""Component → its airflow command; docker-compose.yaml runs the same. The api-server is first."""
 
 MIGRATE = ("db", "migrate")
 USER = "admin"
@@ -62,8 +62,11 @@ class Airflow:
         """Bring the metadata database up to this version of Airflow."""
         self.run(*MIGRATE)
 
-    def run(self, *command: str) -> None:
-        """Run one airflow command to its end; raises ``AirflowFailed``."""
+    def run(self, *command: str) -> str:
+        """Run one airflow command to its end and return what it printed.
+
+        Raises ``AirflowFailed``.
+        """
         done = subprocess.run(
             [sys.executable, "-m", "airflow", *command],
             env=self.environment(),
@@ -74,6 +77,7 @@ class Airflow:
         if done.returncode:
             said = (done.stdout + done.stderr).decode("utf-8", "replace")[-4000:]
             raise AirflowFailed(f"airflow {' '.join(command)} failed:\n{said}")
+        return done.stdout.decode("utf-8", "replace")
 
     def start(self) -> None:
         """Start all components; they become ready later (``is_ready``)."""
@@ -92,10 +96,15 @@ class Airflow:
             program.start()
 
     def stop(self) -> None:
-        """Stop all components, at the same time, by force after their grace."""
-        for program in self._programs:
+        """Stop all components, by force after their grace.
+
+        The scheduler waits for the tasks that run, and these report to the api-server until their
+        end: it goes last, or each of them would be found dead at the next start.
+        """
+        api_server, others = self._programs[:1], self._programs[1:]
+        for program in others:
             program.ask_to_stop()
-        for program in self._programs:
+        for program in [*others, *api_server]:
             program.stop()
         self._programs.clear()
 

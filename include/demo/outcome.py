@@ -12,12 +12,12 @@ from demo.samples import Sample
 _DECIDED = """
 SELECT message_id, verdict, decided_by, reason, ticket, inbox, sender, subject, decided_at, run
   FROM mailticket.message_status
- WHERE message_id = ANY (%s) AND verdict IS NOT NULL
+ WHERE message_id = ANY (%s) AND verdict IS NOT NULL ORDER BY decided_at, id
 """
 _SINCE = """
 SELECT message_id, verdict, decided_by, reason, ticket, inbox, sender, subject, decided_at, run
   FROM mailticket.message_status
- WHERE decided_at > coalesce(%s, '-infinity'::timestamptz) ORDER BY decided_at
+ WHERE decided_at > coalesce(%s, '-infinity'::timestamptz) ORDER BY decided_at, id
 """
 _KNOWN = "SELECT message_id FROM mailticket.message WHERE message_id = ANY (%s)"
 _FORWARDED = """
@@ -77,14 +77,9 @@ class Outcome:
         return [sample for sample in self.samples if sample.message_id not in known]
 
     def fates(self) -> dict[str, Fate]:
-        """Read what was decided so far, by Message-ID."""
+        """Read what was decided so far, by Message-ID, in the order of the decisions."""
         rows = self.tickets.rows(_DECIDED, self._ids())
         return {row[0]: Fate(*row) for row in rows}
-
-    def undecided(self) -> list[Sample]:
-        """List the samples that wait for a decision."""
-        fates = self.fates()
-        return [sample for sample in self.samples if sample.message_id not in fates]
 
     def unsent(self) -> list[str]:
         """Say which forwarded errors the mail server has not taken yet."""

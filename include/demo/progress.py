@@ -11,12 +11,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+WIDTH_OF_A_LOG = 160
+
+
+def _console() -> Console:
+    """Write to the terminal as wide as it is, into a file or pipe as wide as tables need."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH_OF_A_LOG)
+
 
 @dataclass(slots=True)
 class Progress:
     """Seconds since the start stand before every line."""
 
-    console: Console = field(default_factory=lambda: Console(highlight=False))
+    console: Console = field(default_factory=_console)
     _start: float = field(default_factory=time.monotonic)
     _status: Status | None = None
     _waiting_for: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from demo.airflow import USER
 from demo.outcome import Outcome
@@ -27,6 +27,8 @@ class Show:
     stack: Stack
     outcome: Outcome
     progress: Progress
+    _told: set[str] = field(default_factory=set)
+    """The messages whose fate is known to whoever reads along."""
 
     def run(self) -> None:
         """Start everything and see the samples through; raises ``SamplesMissing``."""
@@ -78,6 +80,7 @@ class Show:
     def _send(self) -> None:
         """Send the samples that no inbox has seen: the mail server forgets, the tables do not."""
         new = self.outcome.unknown()
+        self._told.update(self.outcome.fates())
         if not new:
             self.progress.say("The sample mails were sent in an earlier start")
             return
@@ -87,13 +90,12 @@ class Show:
     def _wait(self) -> None:
         """Wait until each sample is decided and each error was forwarded."""
         deadline = time.monotonic() + PATIENCE
-        told: set[str] = set()
         while time.monotonic() < deadline:
             self.stack.require_alive()
             fates = self.outcome.fates()
-            for message_id in fates.keys() - told:
+            for message_id in [each for each in fates if each not in self._told]:
                 self.progress.say(fates[message_id].sentence())
-            told |= fates.keys()
+                self._told.add(message_id)
             missing = len(self.outcome.samples) - len(fates)
             if not missing and not self.outcome.unsent():
                 return

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from demo.outcome import Outcome
 
-_TICKETS = ("Ticket", "Class", "Title", "Caller", "Status", "Log entries", "Attachments")
+_TICKETS = ("Ticket", "Class", "Title", "Caller", "Status", "Log", "Files")
+_SHORT = {"Ticket", "Class", "Status", "Log", "Files", "Inbox", "Verdict"}
 _REFUSED = ("Inbox", "Sender", "Subject", "Verdict", "Rule", "Reason", "Told")
 
 
@@ -25,7 +26,8 @@ def show(console: Console, outcome: Outcome) -> None:
 def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for head in heads:
-        table.add_column(head, overflow="fold")
+        # The long ones share what the short ones leave.
+        table.add_column(head, overflow="fold", no_wrap=head in _SHORT)
     for row in rows:
         # What a mail says is text, never markup.
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))

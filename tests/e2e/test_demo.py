@@ -1,0 +1,102 @@
+"""bin/demo as a person runs it: in a fresh home, a second time, and stopped half way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from demo.home import CLONE, Home
+from demo.ports import LOOPBACK
+from demo.reference import SAMPLES
+from demo.samples import read_samples
+from demo.stack import Stack
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo") / "a home with spaces"
+
+
+def run_demo(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [CLONE / "bin" / "demo", "--home", home, *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
+    )
+
+
+def with_its_postgres(home: Path, ask: Callable[[Stack], str]) -> str:
+    """Ask a stopped demo's databases something."""
+    stack = Stack.on(Home(home))
+    stack.postgres.start()
+    try:
+        return ask(stack)
+    finally:
+        stack.postgres.stop()
+
+
+def ticket_count(stack: Stack) -> str:
+    return str(stack.tickets.rows("SELECT count(*) FROM mailticket.ticket")[0][0])
+
+
+def servers_of(home: Path) -> list[str]:
+    """List the programs that still run on this home."""
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return [line for line in listed.stdout.splitlines() if str(home) in line]
+
+
+def test_the_first_start_turns_every_sample_into_what_is_expected(home: Path) -> None:
+    started = time.monotonic()
+    done = run_demo(home, "--once")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"All {len(read_samples(SAMPLES))} sample mails as expected" in done.stdout
+    assert "http://127.0.0.1:" in done.stdout
+    assert time.monotonic() - started < 240
+    assert servers_of(home) == []
+
+
+def test_the_second_start_keeps_tickets_and_edits_though_a_port_is_taken(home: Path) -> None:
+    before = with_its_postgres(home, ticket_count)
+    edited = '{"periodicity": 7}'
+    with_its_postgres(
+        home, lambda stack: stack.airflow.run("variables", "set", "mailticket_settings", edited)
+    )
+    with socket.create_server((LOOPBACK, Stack.on(Home(home)).airflow.port)):
+        done = run_demo(home, "--once")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "were sent in an earlier start" in done.stdout
+    assert with_its_postgres(home, ticket_count) == before
+    kept = with_its_postgres(
+        home, lambda stack: stack.airflow.run("variables", "get", "mailticket_settings")
+    )
+    assert edited in kept
+
+
+def test_ctrl_c_stops_every_server_at_any_time(home: Path) -> None:
+    log = home / "interrupted.txt"
+    with log.open("w") as output:
+        demo = subprocess.Popen(
+            [CLONE / "bin" / "demo", "--home", home],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            while "Organisations" not in log.read_text() and demo.poll() is None:
+                time.sleep(0.1)
+            assert len(servers_of(home)) > 1
+        finally:
+            os.killpg(demo.pid, signal.SIGINT)
+        assert demo.wait(60) == 130
+    assert servers_of(home) == []
