@@ -1,4 +1,4 @@
-"""The same behaviour of every kind of mailbox: in memory, Dovecot, mail-devel."""
+"""The same behaviour of every kind of mailbox: in memory, IMAP on two servers, POP3."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Protocol
 
@@ -16,9 +16,9 @@ import pytest
 from demo.ports import LOOPBACK, free_ports, wait_until_open
 from mailticket.errors import FolderMissing, MessageGone
 from mailticket.mailboxes.base import Mailbox, Settlement
-from mailticket.mailboxes.imap import open_imap
 from mailticket.mailboxes.login import MailboxLogin
 from mailticket.mailboxes.memory import MemoryFolder, MemoryServer
+from mailticket.mailboxes.opening import open_mailbox
 from services.dovecot import Dovecot
 
 _users = count()
@@ -26,7 +26,8 @@ _users = count()
 
 def mail(number: int, size: int = 0) -> bytes:
     head = f"Message-ID: <{number}@contract.example>\r\nSubject: mail {number}\r\n"
-    return (f"{head}\r\nText of mail {number}\r\n" + "x" * 70 + "\r\n").encode() + b"y" * size
+    text = f".\r\n..two dots\r\nText of mail {number}\r\n" + "x" * 70 + "y" * size
+    return f"{head}\r\n{text}\r\n".encode()
 
 
 class Kind(Protocol):
@@ -64,7 +65,7 @@ class OverImap:
     login: MailboxLogin
 
     def open(self, folder: str | None = None) -> AbstractContextManager[Mailbox]:
-        return open_imap(self.login, folder)
+        return open_mailbox(self.login, folder)
 
     def deliver(self, original: bytes) -> None:
         with self._client() as client:
@@ -93,6 +94,19 @@ class OverImap:
         return client
 
 
+@dataclass
+class OverPop3(OverImap):
+    """A Dovecot's maildrop: read by POP3, looked at from outside by IMAP."""
+
+    pop3_port: int = 0
+
+    def open(self, folder: str | None = None) -> AbstractContextManager[Mailbox]:
+        return open_mailbox(replace(self.login, port=self.pop3_port, protocol="pop3"), folder)
+
+    def remove(self, uid: str) -> None:
+        super().remove(str(int(uid[:8], 16)))  # Dovecot's UIDL begins with the UID in hex
+
+
 @pytest.fixture(scope="module")
 def mail_devel() -> Iterator[int]:
     """Give the IMAP port of a mail-devel, the second real server."""
@@ -108,8 +122,18 @@ def mail_devel() -> Iterator[int]:
         server.wait(10)
 
 
-@pytest.fixture(params=["memory", "dovecot", "mail-devel"])
+@pytest.fixture(params=["memory", "dovecot", "mail-devel", "pop3"])
 def kind(request: pytest.FixtureRequest) -> Kind:
+    return make_kind(request)
+
+
+@pytest.fixture(params=["memory", "dovecot", "mail-devel"])
+def with_folders(request: pytest.FixtureRequest) -> Kind:
+    """Give the kinds with folders, UIDs in numbers and dates of arrival."""
+    return make_kind(request)
+
+
+def make_kind(request: pytest.FixtureRequest) -> Kind:
     user = f"contract{next(_users)}@example.org"
     if request.param == "memory":
         return InMemory()
@@ -117,7 +141,8 @@ def kind(request: pytest.FixtureRequest) -> Kind:
         port = request.getfixturevalue("mail_devel")
         return OverImap(MailboxLogin(LOOPBACK, port, user, "secret", tls="none"))
     server: Dovecot = request.getfixturevalue("dovecot")
-    return OverImap(MailboxLogin(server.host, server.port, user, server.password, tls="none"))
+    login = MailboxLogin(server.host, server.port, user, server.password, tls="none")
+    return OverPop3(login, server.pop3_port) if request.param == "pop3" else OverImap(login)
 
 
 def originals(mailbox: Mailbox, batch_bytes: int = 10_000) -> list[bytes | None]:
@@ -135,33 +160,35 @@ def test_an_empty_folder_lists_nothing(kind: Kind) -> None:
         assert mailbox.place.exists == 0
 
 
-def test_messages_are_listed_in_the_order_of_their_arrival_with_size_and_date(kind: Kind) -> None:
+def test_messages_are_listed_in_the_order_of_their_arrival_with_size_and_date(
+    with_folders: Kind,
+) -> None:
     for number in range(3):
-        kind.deliver(mail(number))
-    with kind.open() as mailbox:
+        with_folders.deliver(mail(number))
+    with with_folders.open() as mailbox:
         listed = list(mailbox.listing())
     assert [each.size for each in listed] == [len(mail(number)) for number in range(3)]
     assert [int(each.uid) for each in listed] == sorted(int(each.uid) for each in listed)
     assert all(each.received_at and each.received_at.tzinfo for each in listed)
 
 
-def test_only_what_came_after_a_uid_is_listed(kind: Kind) -> None:
+def test_only_what_came_after_a_uid_is_listed(with_folders: Kind) -> None:
     for number in range(3):
-        kind.deliver(mail(number))
-    with kind.open() as mailbox:
+        with_folders.deliver(mail(number))
+    with with_folders.open() as mailbox:
         every = uids(mailbox)
         assert [each.uid for each in mailbox.listing(every[1])] == [every[2]]
         assert list(mailbox.listing(every[2])) == []
 
 
-def test_the_last_message_is_not_listed_again_once_others_were_expunged(kind: Kind) -> None:
+def test_the_last_message_is_not_listed_again_once_others_were_expunged(with_folders: Kind) -> None:
     """``UID n:*`` names the last message even when its UID lies below n."""
     for number in range(3):
-        kind.deliver(mail(number))
-    with kind.open() as mailbox:
+        with_folders.deliver(mail(number))
+    with with_folders.open() as mailbox:
         last = uids(mailbox)[-1]
-    kind.remove(last)
-    with kind.open() as mailbox:
+    with_folders.remove(last)
+    with with_folders.open() as mailbox:
         assert list(mailbox.listing(last)) == []
 
 
@@ -174,14 +201,14 @@ def test_originals_come_byte_for_byte_and_in_order_whatever_the_batch(kind: Kind
             assert originals(mailbox, batch_bytes) == expected
 
 
-def test_reading_leaves_flags_untouched(kind: Kind) -> None:
-    kind.deliver(mail(1))
-    before = kind.flags()
-    with kind.open() as mailbox:
+def test_reading_leaves_flags_untouched(with_folders: Kind) -> None:
+    with_folders.deliver(mail(1))
+    before = with_folders.flags()
+    with with_folders.open() as mailbox:
         originals(mailbox)
         list(mailbox.headers(uids(mailbox)))
         list(mailbox.original_chunks(uids(mailbox)[0]))
-    assert kind.flags() == before
+    assert with_folders.flags() == before
 
 
 def test_headers_are_the_header_section_with_its_empty_line(kind: Kind) -> None:
@@ -243,22 +270,22 @@ def test_deleting_twice_says_that_it_was_gone_already(kind: Kind) -> None:
     assert (again.outcome, again.gone) == (Settlement.DELETE, True)
 
 
-def test_a_moved_message_lies_in_the_other_folder(kind: Kind) -> None:
-    kind.create("Done")
+def test_a_moved_message_lies_in_the_other_folder(with_folders: Kind) -> None:
+    with_folders.create("Done")
     for number in range(3):
-        kind.deliver(mail(number))
-    with kind.open() as mailbox:
+        with_folders.deliver(mail(number))
+    with with_folders.open() as mailbox:
         every = uids(mailbox)
         settled = list(mailbox.settle(every[:2], Settlement.MOVE, "Done"))
     assert {each.outcome for each in settled} == {Settlement.MOVE}
-    with kind.open() as mailbox, kind.open("Done") as done:
+    with with_folders.open() as mailbox, with_folders.open("Done") as done:
         assert originals(mailbox) == [mail(2)]
         assert originals(done) == [mail(0), mail(1)]
 
 
-def test_moving_to_a_folder_that_is_not_there_removes_nothing(kind: Kind) -> None:
-    kind.deliver(mail(1))
-    with kind.open() as mailbox:
+def test_moving_to_a_folder_that_is_not_there_removes_nothing(with_folders: Kind) -> None:
+    with_folders.deliver(mail(1))
+    with with_folders.open() as mailbox:
         with pytest.raises(FolderMissing, match="Dnoe"):
             list(mailbox.settle(uids(mailbox), Settlement.MOVE, "Dnoe"))
         assert originals(mailbox) == [mail(1)]
@@ -273,15 +300,15 @@ def test_keeping_changes_nothing(kind: Kind) -> None:
         assert originals(mailbox) == [mail(1)]
 
 
-def test_a_folder_that_does_not_exist_is_named(kind: Kind) -> None:
-    with pytest.raises(FolderMissing, match="Supprot"), kind.open("Supprot"):
+def test_a_folder_that_does_not_exist_is_named(with_folders: Kind) -> None:
+    with pytest.raises(FolderMissing, match="Supprot"), with_folders.open("Supprot"):
         pass
 
 
-def test_the_place_stays_the_same_from_session_to_session(kind: Kind) -> None:
-    kind.deliver(mail(1))
-    with kind.open() as first:
+def test_the_place_stays_the_same_from_session_to_session(with_folders: Kind) -> None:
+    with_folders.deliver(mail(1))
+    with with_folders.open() as first:
         pass
-    with kind.open() as second:
+    with with_folders.open() as second:
         assert first.place.uidvalidity == second.place.uidvalidity > 0
         assert first.place.server == second.place.server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -13,13 +14,24 @@ from mailticket.errors import (
     MailboxUnavailable,
     MailticketError,
 )
-from mailticket.mailboxes import dialing, imap_folders, imap_session, imap_sign_in, tls
+from mailticket.mailboxes import (
+    dialing,
+    imap_folders,
+    imap_session,
+    imap_sign_in,
+    imap_wire,
+    pop3_session,
+    pop3_wire,
+    tls,
+)
 from mailticket.mailboxes.base import Place
 from mailticket.mailboxes.imap_session import Session
-from mailticket.mailboxes.imap_wire import Wire
 from mailticket.mailboxes.login import MailboxLogin
+from mailticket.mailboxes.pop3 import maildrop
 
 _PROBE_SECONDS = 5.0
+Step = Callable[[], str]
+"""Does one thing and says what came of it; raises one of our errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +51,8 @@ def check(login: MailboxLogin, folder: str | None = None) -> tuple[CheckStep, ..
 
 def steps(login: MailboxLogin, folder: str | None = None) -> Iterator[CheckStep]:
     """Give each step as soon as it is done, for somebody who waits."""
-    attempt = _Attempt(login, folder or "INBOX")
+    kind = _Pop3Attempt if login.protocol == "pop3" else _ImapAttempt
+    attempt = kind(login, folder or "INBOX")
     with contextlib.closing(attempt):
         for name, step in attempt.steps():
             try:
@@ -49,39 +62,36 @@ def steps(login: MailboxLogin, folder: str | None = None) -> Iterator[CheckStep]
                 return
 
 
-class _Attempt:
-    """What has been reached so far, closed at the end."""
+class _Attempt(ABC):
+    """What has been reached so far, whatever the protocol; closed at the end."""
 
     def __init__(self, login: MailboxLogin, folder: str) -> None:
         self._login = login
         self._folder = folder
         self._addresses: list[dialing.Address] = []
         self._connection: socket.socket | None = None
-        self._wire: Wire | None = None
-        self._session: Session | None = None
-        self._place: Place | None = None
 
-    def steps(self) -> list[tuple[str, Callable[[], str]]]:
+    def steps(self) -> list[tuple[str, Step]]:
         """List the steps in their order: STARTTLS comes after the greeting."""
-        security = ("TLS", self._secure)
-        greeting = ("greeting", self._greet)
-        first = [greeting, security] if self._login.tls == "starttls" else [security, greeting]
-        return [
-            ("resolve", self._resolve),
-            ("connect", self._connect),
-            *(first if self._login.tls != "none" else [greeting]),
-            ("sign in", self._sign_in),
-            ("open folder", self._open),
-            ("count", self._count),
-        ]
+        first: list[tuple[str, Step]] = [("greeting", self._greet)]
+        if self._login.tls == "starttls":
+            first.append(("TLS", self._start_tls))
+        elif self._login.tls == "implicit":
+            first.insert(0, ("TLS", self._secure))
+        return [("resolve", self._resolve), ("connect", self._connect), *first, *self._last_steps()]
+
+    @abstractmethod
+    def _last_steps(self) -> list[tuple[str, Step]]: ...
+
+    @abstractmethod
+    def _greet(self) -> str: ...
+
+    @abstractmethod
+    def _start_tls(self) -> str: ...
 
     def close(self) -> None:
         """Sign out, or hang up."""
-        if self._session:
-            self._session.close()
-        elif self._wire:
-            self._wire.shutdown()
-        elif self._connection:
+        if self._connection:
             self._connection.close()
 
     def _resolve(self) -> str:
@@ -95,23 +105,42 @@ class _Attempt:
 
     def _secure(self) -> str:
         assert self._connection
-        if self._login.tls == "starttls":
-            assert self._wire
-            self._wire = imap_session.encrypt(self._wire)
-            self._connection = self._wire.sock
-        else:
-            self._connection = dialing.secure(self._connection, self._login)
+        self._connection = dialing.secure(self._connection, self._login)
         return _security(self._connection, self._login)
+
+    def _signed_in(self) -> str:
+        return f"{self._login.login} is signed in with {self._login.auth}"
+
+
+class _ImapAttempt(_Attempt):
+    _wire: imap_wire.Wire | None = None
+    _session: Session | None = None
+    _place: Place | None = None
+
+    def _last_steps(self) -> list[tuple[str, Step]]:
+        return [("sign in", self._sign_in), ("open folder", self._open), ("count", self._count)]
+
+    def close(self) -> None:
+        if self._session:
+            self._session.close()
+        elif self._wire:
+            self._wire.shutdown()
+        super().close()
 
     def _greet(self) -> str:
         assert self._connection
         self._wire = imap_session.greet(self._login, self._connection)
         return "an IMAP server greets"
 
+    def _start_tls(self) -> str:
+        assert self._wire
+        imap_session.encrypt(self._wire)
+        return _security(self._wire.sock, self._login)
+
     def _sign_in(self) -> str:
         assert self._wire
         self._session = imap_sign_in.sign_in(self._wire)
-        return f"{self._login.login} is signed in with {self._login.auth}"
+        return self._signed_in()
 
     def _open(self) -> str:
         assert self._session
@@ -125,8 +154,44 @@ class _Attempt:
 
     def _count(self) -> str:
         assert self._place
-        count = self._place.exists
-        return f"it holds {count} message{'' if count == 1 else 's'}"
+        return _holds(self._place.exists)
+
+
+class _Pop3Attempt(_Attempt):
+    _wire: pop3_wire.Wire | None = None
+
+    def _last_steps(self) -> list[tuple[str, Step]]:
+        return [("sign in", self._sign_in), ("count", self._count)]
+
+    def close(self) -> None:
+        if self._wire:
+            self._wire.hang_up()
+        super().close()
+
+    def _greet(self) -> str:
+        assert self._connection
+        self._wire = pop3_session.greet(self._login, self._connection)
+        return "a POP3 server greets"
+
+    def _start_tls(self) -> str:
+        assert self._wire
+        pop3_session.encrypt(self._wire)
+        return _security(self._wire.connection, self._login)
+
+    def _sign_in(self) -> str:
+        assert self._wire
+        pop3_session.sign_in(self._wire)
+        return self._signed_in()
+
+    def _count(self) -> str:
+        assert self._wire
+        with pop3_session.translated("listing", self._login):
+            self._wire.begin()
+            return _holds(len(maildrop(self._wire)[0]))
+
+
+def _holds(count: int) -> str:
+    return f"it holds {count} message{'' if count == 1 else 's'}"
 
 
 def _security(connection: socket.socket, login: MailboxLogin) -> str:
@@ -151,14 +216,18 @@ def _with_cause(login: MailboxLogin, error: MailticketError) -> str:
 def _certificate(login: MailboxLogin) -> str:
     """Fetch the certificate without trusting it; nothing is sent over that connection."""
     try:
-        wire = imap_session.connect(replace(login, verify=False, timeout=_PROBE_SECONDS))
+        der = _peer_certificate(replace(login, verify=False, timeout=_PROBE_SECONDS))
     except MailticketError as error:
         return f"not shown ({error})"
-    try:
-        der = wire.peer_certificate()
-    finally:
-        wire.shutdown()
     return tls.describe_certificate(der) if der else "not shown"
+
+
+def _peer_certificate(login: MailboxLogin) -> bytes | None:
+    if login.protocol == "pop3":
+        with contextlib.closing(pop3_session.connect(login).connection) as connection:
+            return dialing.peer_certificate(connection)
+    with contextlib.closing(imap_session.connect(login).sock) as connection:
+        return dialing.peer_certificate(connection)
 
 
 def _speaks_tls(login: MailboxLogin) -> bool:

@@ -92,3 +92,8 @@ def dial(login: MailboxLogin) -> socket.socket:
     """Resolve, connect and, with implicit TLS, encrypt."""
     connection = connect(login, resolve(login))
     return secure(connection, login) if login.tls == "implicit" else connection
+
+
+def peer_certificate(connection: socket.socket) -> bytes | None:
+    """Give the server's certificate in DER; ``None`` where nothing is encrypted."""
+    return connection.getpeercert(True) if isinstance(connection, ssl.SSLSocket) else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import imaplib  # noqa: TID251 - one of the files that own the library
 import io
 import socket
-import ssl
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -131,14 +130,6 @@ class Wire(imaplib.IMAP4):
     def take(self, kind: str) -> list[Any]:
         """Take untagged responses of one kind out of imaplib's store."""
         return list(self.untagged_responses.pop(kind, []))
-
-    def peer_certificate(self) -> bytes | None:
-        """Give the server's certificate in DER."""
-        return (
-            self.sock.getpeercert(binary_form=True)
-            if isinstance(self.sock, ssl.SSLSocket)
-            else None
-        )
 
     def _attach(self, connection: socket.socket, patience: float) -> None:
         self.sock = connection

@@ -87,7 +87,7 @@ class Pop3Mailbox:
         self._wire = wire
         with pop3_session.translated("listing", self._login):
             wire.begin()
-            self._sizes, self._numbers = _maildrop(wire)
+            self._sizes, self._numbers = maildrop(wire)
         return wire
 
     def _drop(self) -> None:
@@ -223,7 +223,7 @@ class Pop3Mailbox:
         return Settled(settled.uid, None, f"the server did not delete it at the end: {refusal}")
 
 
-def _maildrop(wire: Wire) -> tuple[dict[str, int], dict[str, int]]:
+def maildrop(wire: Wire) -> tuple[dict[str, int], dict[str, int]]:
     """List sizes and numbers by UIDL; messages that share one are named by their content.
 
     A place behind the UIDL would not do: it shifts, and the wrong message would be deleted.
