@@ -43,7 +43,7 @@ def new_part_of_html(
 def is_forward(subject: str, text: str) -> bool:
     """Tell whether a mail passes another one on: then nothing of it is cut.
 
-    ``text`` is the body as text; what it says about its first older message decides, and if it
-    says nothing, the first prefix of the subject does ("Re: Fwd: x" answers, "Fwd: Re: x" does not).
+    The first prefix of the subject decides ("Re: Fwd: x" answers, "Fwd: Re: x" does not), or what
+    ``text``, the body as text, says above its first older message.
     """
     return quotation_forward.is_forward(subject, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -29,13 +30,16 @@ _ATTRIBUTION_CLASSES = ("gmail_attr", "airmail_on")
 _ATTRIBUTION_IDS = frozenset(("reply-intro",))  # Roundcube
 _TYPED_INTO_CLASSES = ("moz-cite-prefix",)
 _OLD_MESSAGE_IDS = ("divRplyFwdMsg",)  # Outlook on the web and on phones
-_LOOKED_AT = frozenset("blockquote div p section span table td".split())
+_LOOKED_AT = frozenset(("blockquote", "div", "p", "section", "span", "table", "td"))
 
 _NO_BORDER = re.compile(r"border(?:-left)?\s*:\s*(?:0|none|medium none)", re.IGNORECASE)
 _RULE_ABOVE = re.compile(r"border-top\s*:\s*solid", re.IGNORECASE)
 _LABELLED = re.compile(r"[^:]{1,40}: ?\S")
 _YEAR_AND_CLOCK = re.compile(r"(?:19|20)\d\d\b.{0,40}\d:\d\d|\d:\d\d.{0,40}(?:19|20)\d\d\b")
 _MOST_ROWS_OF_ATTRIBUTION = 4
+_FEWEST_FIELDS = 3
+_MOST_BLANKS = 12
+"""Rows that are looked at above or within an element, blank ones included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,8 @@ class Quotes:
 def quotes_in(tree: Tree, tags: PatternSet) -> Quotes:
     """Find the quoted containers, the rows that introduce them, and where an old message starts."""
     elements = _Elements(tree)
-    for at, tag in enumerate(tree.tags):
-        if tags.instead is None and tag in _LOOKED_AT:
-            elements.look_at(at, tag)
+    if tags.instead is None:
+        elements.look_at_all()
     for entry in (*(tags.instead or ()), *tags.added):
         elements.look_for(entry)
     return elements.quotes
@@ -62,8 +65,15 @@ class _Elements:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.texts = [plain(row.text) for row in tree.rows]
-        self.anchors = [row.first for row in tree.rows]
+        self.blockquotes = [at for at, tag in enumerate(tree.tags) if tag == "blockquote"]
         self.quotes = Quotes()
+
+    def look_at_all(self) -> None:
+        """Judge every element outside of those that say what all within them is."""
+        free = 0
+        for at, tag in enumerate(self.tree.tags):
+            if at >= free and tag in _LOOKED_AT and self._look_at(at, tag):
+                free = self.tree.ends[at]
 
     def look_for(self, entry: str) -> None:
         """Take every element that ``tag`` or ``tag.class`` names as a container."""
@@ -74,54 +84,73 @@ class _Elements:
                 if not wanted or wanted in classes:
                     self.quotes.containers.add(at)
 
-    def look_at(self, at: int, tag: str) -> None:
-        """Judge one element by its tag, class, id, name and style."""
+    def _look_at(self, at: int, tag: str) -> bool:
+        """Judge one element by its tag, class, id, name and style; tell whether that is all."""
         attributes = self.tree.nodes[at].attributes
         classes = (attributes.get("class") or "").split()
         identity = (attributes.get("id") or "").removeprefix("x_")
         name = attributes.get("name") or ""
+        style = attributes.get("style") or ""
         if tag == "blockquote":
-            self._blockquote(at, attributes.get("style") or "", bool(classes))
-        elif _ends(classes, _OPEN_CLASSES) or name in _OPEN_NAMES:
-            self._open_container(at)
-        elif (
-            _ends(classes, _CONTAINER_CLASSES)
-            or identity in _CONTAINER_IDS
-            or name in _CONTAINER_NAMES
-        ):
-            self.quotes.containers.add(at)
-        elif _ends(classes, _ATTRIBUTION_CLASSES) or identity in _ATTRIBUTION_IDS:
+            return self._blockquote(at, style, classed=bool(classes))
+        if _ends(classes, _OPEN_CLASSES) or name in _OPEN_NAMES:
+            return self._open_container(at)
+        if _ends(classes, _CONTAINER_CLASSES) or identity in _CONTAINER_IDS:
+            return self._contains(at)
+        if name in _CONTAINER_NAMES:
+            return self._contains(at)
+        return self._introduces(at, classes, identity) or self._starts(at, identity, style)
+
+    def _contains(self, at: int) -> bool:
+        self.quotes.containers.add(at)
+        return True
+
+    def _introduces(self, at: int, classes: Sequence[str], identity: str) -> bool:
+        if _ends(classes, _ATTRIBUTION_CLASSES) or identity in _ATTRIBUTION_IDS:
             self.quotes.attribution_rows.update(self._rows_of(at))
-        elif _ends(classes, _TYPED_INTO_CLASSES):
+            return True
+        if _ends(classes, _TYPED_INTO_CLASSES):
             self._attribution_typed_into(self._rows_of(at))
-        elif identity in _OLD_MESSAGE_IDS or self._is_outlook_header(at, attributes.get("style")):
+            return True
+        return False
+
+    def _starts(self, at: int, identity: str, style: str) -> bool:
+        if identity in _OLD_MESSAGE_IDS or self._is_outlook_header(at, style):
             self.quotes.old_message_rows.update(self._rows_of(at)[:1])
+            return True
+        return False
 
     def _rows_of(self, at: int) -> list[int]:
-        """Give the numbers of an element's rows that show something."""
+        """Give the numbers of an element's rows that say something."""
         return [row for row in self.tree.rows_between(at, self.tree.ends[at]) if self.texts[row]]
 
-    def _blockquote(self, at: int, style: str, classed: bool) -> None:
+    def _blockquote(self, at: int, style: str, *, classed: bool) -> bool:
         """Take a blockquote as quoted, save one that a person indented (Gmail's button)."""
         if classed or not _NO_BORDER.search(style) or self._is_introduced(at):
-            self.quotes.containers.add(at)
+            return self._contains(at)
+        return False
 
     def _is_introduced(self, at: int) -> bool:
-        above = self.tree.rows_between(0, at)
+        above = self.tree.rows_between(0, at)[-_MOST_BLANKS:]
         row = next((row for row in reversed(above) if self.texts[row]), None)
-        if row is None:
-            return False
-        return introduction_ending_at(self.texts, row) is not None
+        return row is not None and introduction_ending_at(self.texts, row) is not None
 
-    def _open_container(self, at: int) -> None:
+    def _open_container(self, at: int) -> bool:
         """Spare answers: with a blockquote near its top, only that is the quote."""
-        blockquote = self.tree.first_inside(at, "blockquote")
-        rows = self._rows_of(at)
-        above = [row for row in rows if blockquote and self.anchors[row] < blockquote]
-        if blockquote is None or len(above) > _MOST_ROWS_OF_ATTRIBUTION:
-            self.quotes.containers.add(at)
-        elif above and self.texts[above[-1]].endswith(":"):
+        blockquote = self._blockquote_in(at)
+        if blockquote is None:
+            return self._contains(at)
+        rows = self.tree.rows_between(at, blockquote)[:_MOST_BLANKS]
+        above = [row for row in rows if self.texts[row]]
+        if len(above) > _MOST_ROWS_OF_ATTRIBUTION:
+            return self._contains(at)
+        if above and self.texts[above[-1]].endswith(":"):
             self.quotes.attribution_rows.add(above[-1])
+        return False
+
+    def _blockquote_in(self, at: int) -> int | None:
+        following = self.blockquotes[(after := bisect_right(self.blockquotes, at)) : after + 1]
+        return next((node for node in following if node < self.tree.ends[at]), None)
 
     def _attribution_typed_into(self, rows: Sequence[int]) -> None:
         """Spare what people type into Thunderbird's line above the quote."""
@@ -130,19 +159,18 @@ class _Elements:
         span = introduction_ending_at(self.texts, rows[-1])
         if span is not None and span.rank > Introduction.ABOVE_A_CONTAINER:
             self.quotes.attribution_rows.update(row for row in rows if row >= span.first)
-        elif self.texts[rows[-1]].endswith(":"):
+        elif len(rows) == 1 or self.texts[rows[-1]].endswith(":"):
             self.quotes.attribution_rows.add(rows[-1])
-        elif len(rows) == 1:
-            self.quotes.attribution_rows.update(rows)
 
-    def _is_outlook_header(self, at: int, style: str | None) -> bool:
+    def _is_outlook_header(self, at: int, style: str) -> bool:
         """Tell Outlook's ruled-off From/Sent/To/Subject, in a language that has no table here."""
-        if not style or not _RULE_ABOVE.search(style):
+        if not _RULE_ABOVE.search(style):
             return False
-        texts = [self.texts[row] for row in self._rows_of(at)[:8]]
+        rows = self.tree.rows_between(at, self.tree.ends[at])
+        texts = [self.texts[row] for row in rows[:_MOST_BLANKS] if self.texts[row]]
         labelled = [text for text in texts if _LABELLED.match(text)]
         dated = any(map(_YEAR_AND_CLOCK.search, labelled))
-        return dated and len(labelled) >= 3 and labelled == texts
+        return dated and len(labelled) >= _FEWEST_FIELDS and labelled == texts
 
 
 def _ends(classes: Sequence[str], wanted: tuple[str, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""The header block that Outlook and its kin put above the older message (From, Sent, To, Subject)."""
+"""The header block (From, Sent, To, Subject) that Outlook and its kin put above a quote."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ MOST_CONTINUATIONS = 8
 """Lines that one field, a long list of recipients for example, may be wrapped over."""
 
 _FORWARDABLE = frozenset({"from", "sent", "date", "to", "subject"})
-_RAW_FIELD = re.compile(r"(?:received|message-id|return-path|mime-version|dkim-signature): ", re.I)
+_RAW_FIELD = re.compile(
+    r"(?:received|message-id|return-path|mime-version|dkim-signature): ", re.IGNORECASE
+)
 _DIGIT = re.compile(r"\d")
 
 
@@ -94,7 +96,7 @@ def _is_header_block(block: _Block, marked: bool, line: str) -> bool:
     when = block.values.get("sent") or block.values.get("date") or ""
     dated = _DIGIT.search(when) is not None
     if block.has("from", "sent"):
-        return dated or len(block.values) > 2
+        return dated or block.has("to") or block.has("subject")
     if block.has("from", "date"):
         return dated and (marked or address or block.has("subject"))
     if block.has("from", "to", "subject"):

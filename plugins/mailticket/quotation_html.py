@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 
 from mailticket.options import Quoting
 from mailticket.patterns import normalise
+from mailticket.quotation_bounds import is_too_much
 from mailticket.quotation_elements import Quotes, quotes_in
 from mailticket.quotation_lines import Line, old_lines
 from mailticket.quotation_marks import is_quoted
@@ -13,15 +14,12 @@ from mailticket.quotation_removal import split_tree
 from mailticket.quotation_settings import built_in, marked_lines, quotes_by_sign
 from mailticket.quotation_tree import Tree
 
-MOST_TAGS = 400_000
-"""``<`` signs beyond which an HTML body is no mail that somebody wrote: nothing is cut."""
-
 
 def split_html(html: str, quoting: Quoting, defects: list[str]) -> tuple[str, str]:
     """Split a body into what is new and what is old, both well-formed and not yet sanitised."""
     html = normalise(html)
-    if html.count("<") > MOST_TAGS:
-        defects.append(f"more than {MOST_TAGS} tags: the quoted part of the HTML was not cut")
+    if is_too_much(html):
+        defects.append("too many tags or attributes: the quoted part of the HTML was not cut")
         return html, ""
     tree = Tree(html)
     quotes = quotes_in(tree, quoting.html_tags_to_remove)
@@ -61,10 +59,10 @@ def _contained_rows(tree: Tree, quotes: Quotes) -> set[int]:
     return rows
 
 
-def _old_containers(tree: Tree, quotes: Quotes, old: Set[int]) -> set[int]:
+def _old_containers(tree: Tree, quotes: Quotes, old: AbstractSet[int]) -> set[int]:
     """Leave out containers that a forwarded mail, or an empty reply, keeps."""
     return {
         node
         for node in quotes.containers
-        if old.issuperset(tree.rows_between(node, tree.ends[node]))
+        if all(row in old for row in tree.rows_between(node, tree.ends[node]))
     }

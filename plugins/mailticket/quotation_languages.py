@@ -13,7 +13,8 @@ Kind = Literal["from", "sent", "date", "to", "cc", "subject", "other"]
 _LABELS: dict[Kind, str] = {
     "from": (
         "from|de|von|da|van|od|från|fra|lähettäjä|feladó|de la|от|от кого|від|від кого|kimden"
-        "|gönderen|από|发件人|發件人|寄件者|寄件人|差出人|送信元|送信者|보낸 사람|보낸사람|발신인|من|المرسل"
+        "|gönderen|από|发件人|發件人|寄件者|寄件人|差出人|送信元|送信者"
+        "|보낸 사람|보낸사람|발신인|من|المرسل"
         "|מאת|expéditeur|absender|remitente|mittente|remetente|afzender|nadawca|avsändare|afsender"
         "|avsender|odesílatel|odesilatel|odosielateľ|expeditor|отправитель|відправник|подател"
         "|pošiljatelj|pošiljalec|šalje|saatja|kellelt|nuo|no|dari|từ|จาก|frá|از|nga|од|auteur"
@@ -31,13 +32,16 @@ _LABELS: dict[Kind, str] = {
         "|nosūtīts|enviat|enviat el|dikirim|đã gửi|ส่ง|ส่งเมื่อ|sent on|sent at|date sent|sendt den"
     ),
     "date": (
-        "date|datum|fecha|data|dato|päivämäärä|päiväys|pvm|dátum|дата|tarih|ημερομηνία|日期|寄送日期"
-        "|时间|時間|日時|日付|날짜|التاريخ|تاريخ|תאריך|kuupäev|datums|dagsetning|tanggal|ngày|วันที่"
+        "date|datum|fecha|data|dato|päivämäärä|päiväys|pvm|dátum"
+        "|дата|tarih|ημερομηνία|日期|寄送日期"
+        "|时间|時間|日時|日付|날짜|التاريخ|تاريخ|תאריך|kuupäev|datums"
+        "|dagsetning|tanggal|ngày|วันที่"
         "|датум|время|dag"
     ),
     "to": (
         "to|à|a|an|para|aan|do|till|til|vastaanottaja|komu|pre|címzett|către|catre|кому|kime|alıcı"
-        "|προς|收件人|收件者|宛先|받는 사람|받는사람|수신인|수신|إلى|الى|אל|za|prima|kome|до|adressaat"
+        "|προς|收件人|收件者|宛先|받는 사람|받는사람|수신인|수신|إلى|الى|אל"
+        "|za|prima|kome|до|adressaat"
         "|kellele|kam|kepada|đến|ถึง|destinataire|empfänger|destinatario|destinatário|ontvanger"
         "|adresat|odbiorca|mottagare|modtager|mottaker|příjemce|príjemca|получатель|отримувач|pour"
         "|per|per a|برای|към|viðtakandi"
@@ -57,10 +61,13 @@ _LABELS: dict[Kind, str] = {
         "reply-to|reply to|importance|priority|sensitivity|attachments|attachment|répondre à"
         "|pièces jointes|pièce jointe|antwort an|wichtigkeit|priorität|anlagen|anhang"
         "|responder a|importancia|prioridad|datos adjuntos|adjuntos|rispondi a|risposta|priorità"
-        "|importanza|allegati|responder para|importância|prioridade|anexos|antwoorden aan|prioriteit"
-        "|bijlagen|urgentie|odpowiedz do|ważność|załączniki|svar till|prioritet|bifogade filer|svar til"
+        "|importanza|allegati|responder para|importância|prioridade"
+        "|anexos|antwoorden aan|prioriteit"
+        "|bijlagen|urgentie|odpowiedz do|ważność|załączniki|svar till"
+        "|prioritet|bifogade filer|svar til"
         "|vedhæftede filer|vedlegg|tärkeys|liitteet|důležitost|přílohy|dôležitosť|prílohy|fontosság"
-        "|mellékletek|importanță|atașări|важность|вложения|важливість|вкладення|önem|ekler|重要性|附件"
+        "|mellékletek|importanță|atașări|важность|вложения"
+        "|важливість|вкладення|önem|ekler|重要性|附件"
         "|添付ファイル|重要度|중요도|첨부파일|categories|organization|organisation|on behalf of"
         "|signed by|resent-from|resent-to"
     ),
@@ -85,7 +92,8 @@ WROTE = (
     r"napsal\(a\)|napsal|napsala|napísal\(a\)|napísal|napísala|píše",
     "ezt írta|írta",
     "a scris|scria",
-    r"написал\(а\)|написал|написала|писал|пишет|написав|написала|пише|написа|је написао|је написала",
+    r"написал\(а\)|написал|написала|писал|пишет|написав|пише|написа",
+    r"је написао|је написала",
     r"je napisao|je napisala|je napisao/la|napisao je|napisala je|je napisal\(a\)|je napisal",
     "yazdı|şunu yazdı|şunları yazdı|yazmış",
     "έγραψε|έγραψες",
@@ -95,7 +103,8 @@ WROTE = (
 """Alternatives for "wrote", of scripts that part words with spaces."""
 
 WROTE_UNSPACED = (
-    "写道|寫道|写到|来信|書きました|書いた|のメール|のメッセージ|이\\(가\\) 작성|님이 작성|작성|님이 씀|씀"
+    "写道|寫道|写到|来信|書きました|書いた|のメール|のメッセージ"
+    "|이\\(가\\) 작성|님이 작성|작성|님이 씀|씀"
     "|كتب|كتبت|תמת כתיבה|تمت كتابة|كتب ما يلي|כתב|כתבה|نوشت|เขียนว่า|เขียน"
 )
 """The same where no space stands before or after."""
@@ -117,7 +126,8 @@ WEEKDAYS_AND_MONTHS = (
     "|seg|ter|qua|qui|sex|segunda|terça|quarta|quinta|sexta|segunda-feira|terça-feira"
     "|quarta-feira|quinta-feira|sexta-feira"
     "|ma|wo|vr|za|zo|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag"
-    "|pon|pn|wt|śr|czw|pt|sob|ndz|nd|niedz|poniedziałek|wtorek|środa|czwartek|piątek|sobota|niedziela"
+    "|pon|pn|wt|śr|czw|pt|sob|ndz|nd|niedz|poniedziałek|wtorek|środa"
+    "|czwartek|piątek|sobota|niedziela"
     "|mån|tis|ons|tors|tor|fre|lör|sön|måndag|tisdag|onsdag|torsdag|fredag|lördag|söndag"
     "|man|tir|lør|søn|mandag|tirsdag|lørdag|søndag"
     "|ti|ke|to|pe|la|su|maanantai|tiistai|keskiviikko|torstai|perjantai|lauantai|sunnuntai"
@@ -157,7 +167,8 @@ ORIGINAL_MESSAGE = (
 """What stands between dashes above the older message of a reply."""
 
 FORWARDED_MESSAGE = (
-    "forwarded message|begin forwarded message|forwarded email|forwarded by|start of forwarded message"
+    "forwarded message|begin forwarded message|forwarded email"
+    "|forwarded by|start of forwarded message"
     "|message transféré|début du message transféré|début du message réexpédié|message réexpédié"
     "|weitergeleitete nachricht|anfang der weitergeleiteten nachricht|weitergeleitete e-mail"
     "|weitergeleitet von|beginn der weitergeleiteten nachricht|anfang der weitergeleiteten e-mail"
@@ -187,7 +198,8 @@ FORWARDED_MESSAGE = (
 """What stands between dashes, or before a colon, above a message that is passed on."""
 
 FORWARD_SUBJECT = (
-    "fw|fwd|forward|forwarded|tr|wg|weitergeleitet|rv|reenv|i|inoltro|enc|res-enc|fs|doorst|pd|podaj"
+    "fw|fwd|forward|forwarded|tr|wg|weitergeleitet|rv|reenv|i|inoltro"
+    "|enc|res-enc|fs|doorst|pd|podaj"
     "|vb|vl|vid|továbbítás|tovább|továbbítva|пересл|перенаправлено|пнр|илт|ilt|iletilen|πρθ|προωθ"
     "|转发|轉寄|转寄|轉發|転送|전달|إعادة توجيه|הועבר|fv|prosl|tvs|redir|rinoltro|nl-doorst"
 )

@@ -124,7 +124,7 @@ class _Body:
 
     def matters(self, at: int) -> bool:
         """Tell whether somebody wrote this line, or put an image there."""
-        return self.lines[at].media or bool(self.plain[at]) and not is_separator(self.plain[at])
+        return self.lines[at].media or (bool(self.plain[at]) and not is_separator(self.plain[at]))
 
     def start_of_old_message(self) -> int:
         """Find the earliest header block or its like outside of quotes; the length if none."""

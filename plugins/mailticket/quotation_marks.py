@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -16,9 +17,17 @@ from mailticket import quotation_languages as languages
 
 LONGEST = 2000
 """Characters of a line that are looked at."""
+_LONGEST_MARK = 120
+_LONGEST_INTRODUCTION = 400
+_MOST_LINES_WRAPPED = 4
+_MOST_LINES_BROKEN = 6
+"""Lines of an introduction whose address a program has put on lines of its own."""
+_WRAPPED_AT = 55
+"""Characters below which no program breaks a line."""
+_MOST_WORDS_OF_NAME = 7
+"""Words behind "wrote" that may be a name; more are a sentence that somebody wrote."""
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-_SPACES = re.compile(r"\s+")
 _DASHES = "-_=*~‐‑‒–—―─━­+ "
 _CLOCK = re.compile(r"(?<![\d.:])\d{1,2} ?[:.h] ?\d{2}(?![\d.])")
 _DATE = re.compile(
@@ -72,11 +81,11 @@ def plain(line: str) -> str:
     line = line[:LONGEST]
     if not line.isascii():
         line = unicodedata.normalize("NFKC", _INVISIBLE.sub("", line))
-    return _SPACES.sub(" ", line).strip()
+    return " ".join(line.split())
 
 
 def is_quoted(line: str) -> bool:
-    """Tell whether a raw line starts with ``>``, as RFC 3676, 4.5 has it (up to 3 spaces before)."""
+    """Tell whether a raw line starts with ``>``, up to three spaces before it (RFC 3676, 4.5)."""
     return _QUOTE_SIGN.match(line) is not None
 
 
@@ -93,18 +102,18 @@ def _between_dashes(line: str) -> str:
 
 def is_original_message(line: str) -> bool:
     """Tell whether a plain line is ``-----Original Message-----`` in any language."""
-    return len(line) < 120 and _between_dashes(line).strip(":[]| ") in _ORIGINAL
+    return len(line) < _LONGEST_MARK and _between_dashes(line).strip(":[]| ") in _ORIGINAL
 
 
 def names_original_message(line: str) -> bool:
     """Tell whether a plain line is ``Original Message``, with or without dashes."""
-    return len(line) < 120 and line.strip(_DASHES + ":[]|").lower() in _ORIGINAL
+    return len(line) < _LONGEST_MARK and line.strip(_DASHES + ":[]|").lower() in _ORIGINAL
 
 
 def is_forwarded_message(line: str) -> bool:
     """Tell whether a plain line opens a message that is passed on, at most one ``>`` before it."""
     line = line.removeprefix(">").strip()
-    if len(line) > 120:
+    if len(line) > _LONGEST_MARK:
         return False
     if line.endswith(":") and line[:-1].strip(_DASHES).lower() in _FORWARDED:
         return True
@@ -122,9 +131,8 @@ def is_tail_of_introduction(line: str, above: str) -> bool:
 def ends_like_introduction(line: str) -> bool:
     """Tell whether a plain line may be the last one of an introduction."""
     return (
-        line.endswith(":")
+        line.endswith((":", "--", "..."))
         or line.rstrip(_DASHES + ".…\"'").endswith(":")
-        or line.endswith(("--", "..."))
         or bool(_GMT_INTRODUCTION.match(line) or _DATE_AND_ADDRESS.match(line))
     )
 
@@ -150,10 +158,10 @@ def _upwards(lines: Sequence[str], last: int) -> list[int]:
     """List up to six line numbers from ``last`` upwards; a blank line ends, save next to ``<``."""
     found = [last]
     at = last - 1
-    while at >= 0 and len(found) < 6:
+    while at >= 0 and len(found) < _MOST_LINES_BROKEN:
         below = lines[found[-1]]
         if lines[at]:
-            if len(found) >= 4 and not _opens_address(below):
+            if len(found) >= _MOST_LINES_WRAPPED and not _opens_address(below):
                 break
             found.append(at)
         elif not _opens_address(below) or at == 0 or not lines[at - 1]:
@@ -163,7 +171,7 @@ def _upwards(lines: Sequence[str], last: int) -> list[int]:
 
 
 def _opens_address(line: str) -> bool:
-    return line.startswith("<") or line.startswith(">") or line.startswith("mailto:")
+    return line.startswith(("<", ">", "mailto:"))
 
 
 def _may_wrap(above: str, below: str, rank: Introduction) -> bool:
@@ -174,7 +182,7 @@ def _may_wrap(above: str, below: str, rank: Introduction) -> bool:
         return True
     if rank == Introduction.DATED and _starts_dated(above):
         return True
-    return len(above) + len(below.split(" ", 1)[0]) > 55
+    return len(above) + len(below.split(" ", 1)[0]) > _WRAPPED_AT
 
 
 def _rank(text: str) -> tuple[Introduction, bool]:
@@ -186,32 +194,42 @@ def _rank(text: str) -> tuple[Introduction, bool]:
         return Introduction.DATED, True
     body = text.rstrip(_DASHES + ":.…\"'")
     verb = _last_verb(body)
-    clock, date, mail = _CLOCK.search(body), _DATE.search(body), _MAIL.search(body)
-    dated = clock or date
     if verb is not None:
-        return _rank_with_verb(body, verb, bool(clock or mail), bool(dated), bool(mail))
-    if dated and mail and _starts_dated(body):
-        return Introduction.DATED, bool(clock)
-    if text.endswith(":") and clock and _starts_dated(body):
+        return _rank_with_verb(body, verb)
+    return _rank_without_verb(body, colon=text.endswith(":"))
+
+
+def _rank_without_verb(text: str, *, colon: bool) -> tuple[Introduction, bool]:
+    clock, mail = bool(_CLOCK.search(text)), bool(_MAIL.search(text))
+    dated = clock or bool(_DATE.search(text))
+    if dated and mail and _starts_dated(text):
+        return Introduction.DATED, clock
+    if colon and clock and _starts_dated(text):
         return Introduction.ABOVE_A_QUOTE, False
-    if text.endswith(":") and (dated or mail):
+    if colon and (dated or mail):
         return Introduction.ABOVE_A_CONTAINER, False
     return Introduction.NO, False
 
 
 def _last_verb(text: str) -> re.Match[str] | None:
-    found = None
-    for found in _VERB.finditer(text):
-        pass
-    return found
+    return deque(_VERB.finditer(text), maxlen=1).pop() if _VERB.search(text) else None
 
 
-def _rank_with_verb(
-    text: str, verb: re.Match[str], precise: bool, dated: bool, mail: bool
-) -> tuple[Introduction, bool]:
+def _rank_with_verb(text: str, verb: re.Match[str]) -> tuple[Introduction, bool]:
+    clock, mail = bool(_CLOCK.search(text)), bool(_MAIL.search(text))
+    dated = clock or bool(_DATE.search(text))
     rest = text[verb.end() :]
-    prose = len(rest.split()) > 7 and not _MAIL.search(rest) and not _DATE.search(rest)
-    certain = precise and not prose and len(text) < 400 and not _FIRST_PERSON.search(text)
+    prose = (
+        len(rest.split()) > _MOST_WORDS_OF_NAME
+        and not _MAIL.search(rest)
+        and not _DATE.search(rest)
+    )
+    certain = (
+        (clock or mail)
+        and not prose
+        and len(text) < _LONGEST_INTRODUCTION
+        and not _FIRST_PERSON.search(text)
+    )
     if dated and _starts_dated(text):
         return Introduction.DATED, certain
     if dated and mail:

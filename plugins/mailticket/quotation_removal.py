@@ -1,17 +1,20 @@
-"""Taking the old rows out of an HTML tree, with what they leave empty, so that it stays well-formed."""
+"""Taking old rows out of an HTML tree, with what they leave empty; it stays well-formed."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from html import escape
 
 from mailticket.quotation_tree import Tree
 
-_JOINED = frozenset("-text a b br em font i span strong u".split())
+_JOINED = frozenset(("-text", "a", "b", "br", "em", "font", "i", "span", "strong", "u"))
 
 
-def split_tree(tree: Tree, old_rows: Set[int], old_nodes: Set[int], end: int) -> tuple[str, str]:
+def split_tree(
+    tree: Tree, old_rows: AbstractSet[int], old_nodes: AbstractSet[int], end: int
+) -> tuple[str, str]:
     """Give the HTML that stays and the HTML that goes; the tree is used up.
 
     What goes: rows and nodes by number, and from row ``end`` on everything.
@@ -21,7 +24,9 @@ def split_tree(tree: Tree, old_rows: Set[int], old_nodes: Set[int], end: int) ->
 
 
 class _Removal:
-    def __init__(self, tree: Tree, old_rows: Set[int], old_nodes: Set[int], end: int) -> None:
+    def __init__(
+        self, tree: Tree, old_rows: AbstractSet[int], old_nodes: AbstractSet[int], end: int
+    ) -> None:
         self.tree = tree
         self.gone = bytearray(len(tree.nodes))
         self.partly: dict[int, tuple[str, str]] = {}
@@ -32,7 +37,7 @@ class _Removal:
             self._mark_end(tree.rows[end].first)
         self._mark_emptied()
 
-    def _mark_rows(self, old_rows: Set[int]) -> None:
+    def _mark_rows(self, old_rows: AbstractSet[int]) -> None:
         kept: defaultdict[int, list[str]] = defaultdict(list)
         cut: defaultdict[int, list[str]] = defaultdict(list)
         for number, row in enumerate(self.tree.rows):
@@ -51,7 +56,7 @@ class _Removal:
         for node in nodes:
             self.gone[node] = True
 
-    def _mark_nodes(self, old_nodes: Set[int]) -> None:
+    def _mark_nodes(self, old_nodes: AbstractSet[int]) -> None:
         free = 0
         for node in sorted(old_nodes):
             if node >= free:

@@ -1,4 +1,4 @@
-"""The operator's patterns (SPEC 1.3, 3.6), applied to the lines of a body beside the built-in sets."""
+"""The operator's patterns (SPEC 1.3, 3.6), applied to lines beside the built-in sets."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ def _compiled(patterns: PatternSet, defects: list[str]) -> list[Pattern]:
 
 
 def _matching(
-    lines: Sequence[Line], patterns: Sequence[Pattern], seen: Callable[[Line], str], defects: list[str]
+    lines: Sequence[Line],
+    patterns: Sequence[Pattern],
+    seen: Callable[[Line], str],
+    defects: list[str],
 ) -> list[int]:
     """Give the numbers of the lines that one of the patterns matches.
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mailticket.options import Quoting
 from mailticket.patterns import normalise
 from mailticket.quotation_lines import Line, Old, old_lines
 from mailticket.quotation_marks import is_quoted
 from mailticket.quotation_settings import built_in, marked_lines, quotes_by_sign
+
+MOST_LINES = 20_000
+"""Lines that are looked at; what comes after shares their lot or stays."""
 
 
 def split_text(text: str, quoting: Quoting, defects: list[str]) -> tuple[str, str]:
@@ -14,10 +19,12 @@ def split_text(text: str, quoting: Quoting, defects: list[str]) -> tuple[str, st
     text = normalise(text)
     rows = text.split("\n")
     signs = quotes_by_sign(quoting)
-    lines = [Line(row, quoted=signs and is_quoted(row)) for row in rows]
+    lines = [Line(row, quoted=signs and is_quoted(row)) for row in rows[:MOST_LINES]]
     old = old_lines(marked_lines(lines, quoting, defects), built_in(quoting))
     if not old:
         return text, ""
+    if old.end < len(lines):
+        old = replace(old, lines=old.lines.union(range(old.end, len(rows))))
     return _joined(rows, old), "\n".join(row for at, row in enumerate(rows) if at in old.lines)
 
 

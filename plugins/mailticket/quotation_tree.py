@@ -10,16 +10,64 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _BLOCKS = frozenset(
-    "address article aside blockquote body caption center dd details dir div dl dt fieldset"
-    " figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr li main menu nav ol p pre section"
-    " summary table tbody tfoot thead title tr ul".split()
+    (
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "caption",
+        "center",
+        "dd",
+        "details",
+        "dir",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "li",
+        "main",
+        "menu",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tbody",
+        "tfoot",
+        "thead",
+        "title",
+        "tr",
+        "ul",
+    )
 )
-_MEDIA = frozenset("audio canvas embed iframe img input object picture svg video".split())
-_UNSEEN = frozenset("base head link meta noscript script style template title".split())
+_MEDIA = frozenset(
+    ("audio", "canvas", "embed", "iframe", "img", "input", "object", "picture", "svg", "video")
+)
+_UNSEEN = frozenset(
+    ("base", "head", "link", "meta", "noscript", "script", "style", "template", "title")
+)
+MOST_ROWS = 20_000
+"""Rows that are looked at; what comes after shares their lot or stays."""
 _PREFORMATTED = re.compile(r"white-space\s*:\s*(?:pre|break-spaces)", re.IGNORECASE)
 
 
@@ -43,6 +91,7 @@ class Row:
 
     @property
     def text(self) -> str:
+        """All that it says, white space as in the source."""
         return "".join(part.text for part in self.slices)
 
     @property
@@ -64,7 +113,7 @@ class Tree:
         self.parents = self._numbered_parents()
         self.ends = self._ends()
         """For each node the number after its last descendant."""
-        self.rows = list(_Rows(self))
+        self.rows = list(islice(_Rows(self), MOST_ROWS))
         self.anchors = [row.first for row in self.rows]
 
     def _numbered_parents(self) -> list[int]:
@@ -87,11 +136,6 @@ class Tree:
         """Give the numbers of the rows that begin from node ``first`` up to before ``end``."""
         anchors = self.anchors
         return range(bisect_left(anchors, first), bisect_left(anchors, end))
-
-    def first_inside(self, at: int, tag: str) -> int | None:
-        """Give the first descendant of that tag."""
-        inside = range(at + 1, self.ends[at])
-        return next((node for node in inside if self.tags[node] == tag), None)
 
     def seen(self, at: int) -> bool:
         """Tell whether a node by itself shows something: text that is not blank, or an image."""
@@ -162,7 +206,7 @@ class _Rows:
             self.row.slices.append(Slice(at, text))
             return
         self.row.preformatted = True
-        first, *others = text.split("\n")
+        first, *others = text.split("\n", MOST_ROWS)
         self.row.slices.append(Slice(at, first if not others else first + "\n"))
         for number, other in enumerate(others):
             yield from self._finished()
