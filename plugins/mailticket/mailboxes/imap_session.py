@@ -16,7 +16,7 @@ from mailticket.mailboxes import dialing, imap_faults, imap_wire, server_words
 from mailticket.mailboxes.imap_answer import Folder, folder_on_wire, folders
 from mailticket.mailboxes.login import MailboxLogin
 
-_FAREWELL_SECONDS = 5.0
+_FAREWELL_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
