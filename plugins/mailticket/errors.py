@@ -7,6 +7,7 @@ A verdict is never an error (see ``decision.Verdict``); an error means that mach
 
     MailticketError
     ├─ ConfigurationError      a value that a person typed is wrong (carries Faults)
+    ├─ FileRefused             a file that a person hands in is wrong (carries its faults)
     ├─ NotFound                a name that a person typed does not exist (inbox, class, run)
     ├─ MessageGone             the message vanished from the mailbox (somebody removed it)
     ├─ LimitExceeded           a message passes one of the limits of SPEC 1.3
@@ -56,6 +57,14 @@ class ConfigurationError(MailticketError):
     """One or more values are wrong."""
 
     def __init__(self, *faults: Fault) -> None:
+        self.faults = faults
+        super().__init__("; ".join(map(str, faults)))
+
+
+class FileRefused(MailticketError):
+    """A file has faults, each of which says its place; nothing of it was taken."""
+
+    def __init__(self, *faults: object) -> None:
         self.faults = faults
         super().__init__("; ".join(map(str, faults)))
 
