@@ -81,13 +81,13 @@ LABELS: dict[str, Kind] = {
 WROTE = (
     "wrote|writes|has written|said",
     "a écrit|a ecrit|ont écrit|écrivait|écrit",
-    "schrieb|schrieben|hat geschrieben|geschrieben|folgendes geschrieben",
+    "schrieb|schrieben|hat geschrieben|geschrieben|folgendes geschrieben|schreibt",
     "escribió|escribio|ha escrito|escribiste",
     "ha scritto|scrisse|scritto|scrive",
     "escreveu|escreveram|escreve",
     "schreef|heeft het volgende geschreven|het volgende geschreven",
-    r"napisał\(a\)|napisał|napisała|napisali|pisze|naskrobał",
-    "skrev|följande|skreiv|skrifaði",
+    r"napisał\(a\)|napisał|napisała|napisali|pisze",
+    "skrev|skreiv|skrifaði",
     "kirjoitti",
     r"napsal\(a\)|napsal|napsala|napísal\(a\)|napísal|napísala|píše",
     "ezt írta|írta",
@@ -98,7 +98,8 @@ WROTE = (
     "yazdı|şunu yazdı|şunları yazdı|yazmış",
     "έγραψε|έγραψες",
     "kirjutas|rakstīja|rašė|va escriure|ha escrit|idatzi du|shkroi|đã viết|menulis|schreift",
-    "schrëft|tulis",
+    "schrëft|tulis|missatge de",
+    "quoting|zitat von|citando|citát od|citation de|cytowanie|wiadomość napisana przez|napisana",
 )
 """Alternatives for "wrote", of scripts that part words with spaces."""
 
@@ -113,7 +114,7 @@ OPENINGS = (
     "on|at|le|am|el|il|em|op|dnia|w dniu|den|dne|dňa|pe|în|in|în data de|la|στις|την|a|à|vào|pada"
     "|pada tanggal|ngày|le|dia|el dia|na|v|u|dana|kuupäeval|الساعة|في|بتاريخ|בתאריך|ב-|در|در تاریخ"
     "|在|于|於|ในวันที่|missatge de|kontakt|il giorno|el día|no dia|am um"
-    "|quoting|zitat von|citando|citát|citation de|cytowanie"
+    "|às|as|vào lúc|þann"
 )
 """First words of "On <date>, <name> wrote:"."""
 
@@ -141,9 +142,11 @@ WEEKDAYS_AND_MONTHS = (
 """First words of an introduction that begins with its date."""
 
 FIRST_PERSON = (
-    r"(?:i|ich|je|j'ai|yo|io|eu|ik|ja|jag|jeg|we|wir|nous) (?:wrote|schrieb\w*|écris|ai écrit)"
+    r"I|me|my|we|us|our|ich|mir|mich|meine?[mnrs]?|wir|uns|unsere?[mnrs]?|je|j'ai|j’ai|m'a|m’a|moi"
+    r"|mon|nous|notre|yo|mi|he|hemos|nos|nosotros|nuestr[oa]|io|ho|mio|mia|noi|nostr[oa]|eu|meu"
+    r"|minha|nosso|nossa|ik|mij|mijn|wij|ons|onze|ja|mnie|mój|nam|nasz\w*|jag|mig|min|jeg|meg|vi|oss"
 )
-"""Somebody who tells what he wrote himself introduces his own words."""
+"""Somebody who tells of himself introduces his own words: case counts, names are capitalised."""
 
 ORIGINAL_MESSAGE = (
     "original message|original email|original appointment|reply message|originalmessage"

@@ -37,7 +37,9 @@ _MAIL = re.compile(r"[^\s<>@]@[^\s<>@]|<[^<>]{1,200}>")
 _VERB = re.compile(
     rf"(?<!\w)(?:{'|'.join(languages.WROTE)})(?!\w)|{languages.WROTE_UNSPACED}", re.IGNORECASE
 )
-_FIRST_PERSON = re.compile(rf"(?<!\w){languages.FIRST_PERSON}", re.IGNORECASE)
+_FIRST_PERSON = re.compile(rf"(?<![\w@.])(?:{languages.FIRST_PERSON})(?!\w)")
+_WORD_WITH_AT = re.compile(r"[^\s<>]*@[^\s<>]*")
+_ENDS_WITH_ADDRESS = re.compile(r"<[^<>\s]+@[^<>\s]+>$")
 _OPENING = re.compile(rf"(?:{languages.OPENINGS})(?![^\W\d_])", re.IGNORECASE)
 _DATE_FIRST = re.compile(
     rf"[(\[]?(?:\d{{1,4}}[./\-年년 ]|\d{{1,2}}:\d\d|(?:{languages.WEEKDAYS_AND_MONTHS})[.,]* ?\d"
@@ -97,7 +99,7 @@ def is_separator(line: str) -> bool:
 def _between_dashes(line: str) -> str:
     """Give the lower-case words of ``----- Words -----``, ``""`` when no dashes stand before."""
     words = line.strip(_DASHES)
-    return words.lower() if words and line[:1] in _DASHES and line[:1] != "+" else ""
+    return _folded(words) if words and line[:1] in _DASHES and line[:1] != "+" else ""
 
 
 def is_original_message(line: str) -> bool:
@@ -107,7 +109,7 @@ def is_original_message(line: str) -> bool:
 
 def names_original_message(line: str) -> bool:
     """Tell whether a plain line is ``Original Message``, with or without dashes."""
-    return len(line) < _LONGEST_MARK and line.strip(_DASHES + ":[]|").lower() in _ORIGINAL
+    return len(line) < _LONGEST_MARK and _folded(line.strip(_DASHES + ":[]|")) in _ORIGINAL
 
 
 def is_forwarded_message(line: str) -> bool:
@@ -115,7 +117,7 @@ def is_forwarded_message(line: str) -> bool:
     line = line.removeprefix(">").strip()
     if len(line) > _LONGEST_MARK:
         return False
-    if line.endswith(":") and line[:-1].strip(_DASHES).lower() in _FORWARDED:
+    if line.endswith(":") and _folded(line[:-1].strip(_DASHES)) in _FORWARDED:
         return True
     words = _between_dashes(line).strip(":[]| ")
     return bool(words) and any(part.strip() in _FORWARDED for part in words.split("/"))
@@ -146,7 +148,8 @@ def introduction_ending_at(lines: Sequence[str], last: int) -> Span | None:
         if len(joined) > LONGEST:
             break
         rank, certain = _rank(joined)
-        if below and not _may_wrap(lines[first], below, rank):
+        completes = rank == Introduction.DATED and (best is None or best.rank < rank)
+        if below and not completes and not _may_wrap(lines[first], below, rank):
             break
         below = lines[first]
         if rank and (best is None or rank > best.rank):
@@ -191,7 +194,7 @@ def _rank(text: str) -> tuple[Introduction, bool]:
     if text.count(">") > text.count("<"):
         return Introduction.NO, False
     if _GMT_INTRODUCTION.match(text) or _DATE_AND_ADDRESS.match(text):
-        return Introduction.DATED, True
+        return Introduction.DATED, bool(_GMT_INTRODUCTION.match(text)) or text.endswith(":")
     body = text.rstrip(_DASHES + ":.…\"'")
     verb = _last_verb(body)
     if verb is not None:
@@ -201,42 +204,47 @@ def _rank(text: str) -> tuple[Introduction, bool]:
 
 def _rank_without_verb(text: str, *, colon: bool) -> tuple[Introduction, bool]:
     clock, mail = bool(_CLOCK.search(text)), bool(_MAIL.search(text))
-    dated = clock or bool(_DATE.search(text))
-    if dated and mail and _starts_dated(text):
-        return Introduction.DATED, clock
-    if colon and clock and _starts_dated(text):
+    starts_dated = _starts_dated(text)
+    if starts_dated and mail and (clock or _DATE.search(text)):
+        return Introduction.DATED, clock and colon and bool(_ENDS_WITH_ADDRESS.search(text))
+    if starts_dated and colon and clock:
         return Introduction.ABOVE_A_QUOTE, False
-    if colon and (dated or mail):
+    if colon and (mail or starts_dated):
         return Introduction.ABOVE_A_CONTAINER, False
     return Introduction.NO, False
 
 
 def _last_verb(text: str) -> re.Match[str] | None:
-    return deque(_VERB.finditer(text), maxlen=1).pop() if _VERB.search(text) else None
+    verbs = deque(_VERB.finditer(text), maxlen=1)
+    return verbs.pop() if verbs else None
 
 
 def _rank_with_verb(text: str, verb: re.Match[str]) -> tuple[Introduction, bool]:
     clock, mail = bool(_CLOCK.search(text)), bool(_MAIL.search(text))
     dated = clock or bool(_DATE.search(text))
-    rest = text[verb.end() :]
-    prose = (
-        len(rest.split()) > _MOST_WORDS_OF_NAME
-        and not _MAIL.search(rest)
-        and not _DATE.search(rest)
-    )
-    certain = (
-        (clock or mail)
-        and not prose
-        and len(text) < _LONGEST_INTRODUCTION
-        and not _FIRST_PERSON.search(text)
-    )
+    certain = (clock or "<" in text) and not _is_prose(text, verb)
     if dated and _starts_dated(text):
         return Introduction.DATED, certain
     if dated and mail:
         return Introduction.DATED, certain and not text.startswith("<")
     if mail and not text.startswith("<"):
         return Introduction.NAME_FIRST, certain
-    return Introduction.ABOVE_A_QUOTE, certain and dated
+    return Introduction.ABOVE_A_QUOTE, certain and _names_only(text[: verb.start()])
+
+
+def _is_prose(text: str, verb: re.Match[str]) -> bool:
+    """Tell whether a person may have written this: about himself, at length, or on and on."""
+    rest = text[verb.end() :]
+    if len(text) > _LONGEST_INTRODUCTION or _FIRST_PERSON.search(_WORD_WITH_AT.sub("", text)):
+        return True
+    named = _MAIL.search(rest) or _DATE.search(rest)
+    return len(rest.split()) > _MOST_WORDS_OF_NAME and not named
+
+
+def _names_only(text: str) -> bool:
+    """Tell whether every word could be a name's (Lotus Notes writes no address)."""
+    names = text.split()
+    return 0 < len(names) < _MOST_WORDS_OF_NAME and not any(word[0].islower() for word in names)
 
 
 def _starts_dated(text: str) -> bool:
@@ -245,3 +253,8 @@ def _starts_dated(text: str) -> bool:
         return True
     opening = _OPENING.match(text)
     return opening is not None and any(c.isdigit() for c in text[: opening.end() + 60])
+
+
+def _folded(words: str) -> str:
+    """Make words lower-case; the dotted capital I of Turkish leaves its dot behind."""
+    return words.lower().replace("\u0307", "")
