@@ -7,7 +7,9 @@ environment and external backends, so that ``airflow.models`` is asked there.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -174,7 +176,9 @@ def in_airflow() -> Access:
 
 def in_shell() -> Access:
     """Ask as the command line does: environment, secrets backend, metadata database."""
-    from airflow.models import Connection, Variable  # noqa: PLC0415, TID251  slow to import
+    # Airflow logs to what is standard output while it is imported; ours is for answers.
+    with redirect_stdout(sys.stderr):
+        from airflow.models import Connection, Variable  # noqa: PLC0415, TID251  slow to import
 
     def get(key: str) -> str | None:
         found: str | None = Variable.get(key, default_var=None)

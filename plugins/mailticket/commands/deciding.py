@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mailticket.airflow_access import in_shell
+from mailticket.airflow_access import Access, in_shell
 from mailticket.config import Inbox
 from mailticket.decision import Rule
 from mailticket.errors import LimitExceeded, MailticketError
@@ -37,6 +37,11 @@ class Judge:
             self.database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             return decision_document(rehearsal.decide(Original(raw, size, read)))
 
+    def close(self) -> None:
+        """Give the connection back."""
+        if isinstance(self.database, Database):
+            self.database.close()
+
     def _ready(self, database: Database) -> Rehearsal:
         if self._rehearsal is None:
             ground = Catalogue(database).ground(self.inbox)
@@ -45,9 +50,9 @@ class Judge:
         return self._rehearsal
 
 
-def judge_for(name: str) -> Judge:
+def judge_for(name: str, access: Access | None = None) -> Judge:
     """Read the configuration of an inbox; raises ``ConfigurationError`` or ``NotFound``."""
-    access = in_shell()
+    access = access or in_shell()
     inbox = access.inbox(name)
     rules = table(site_rules())
     try:
