@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailticket.errors import ConfigurationError, ConnectionMissing
-from mailticket.mailboxes.login import MailboxLogin, login_from, with_options
+from mailticket.mailboxes.login import MailboxLogin, login_from, with_options, with_pop3_auth
 
 
 def read(
@@ -111,3 +111,13 @@ def test_an_option_that_contradicts_the_connection_is_a_fault(
 ) -> None:
     with pytest.raises(ConfigurationError, match="imap_options"):
         with_options(read(extra), options)
+
+
+def test_the_pop3_option_chooses_the_way_to_sign_in() -> None:
+    assert with_pop3_auth(read(None, "pop3"), "APOP").auth == "APOP"
+    assert with_pop3_auth(read({"auth": "CRAM-MD5"}, "pop3"), "USER").auth == "CRAM-MD5"
+
+
+def test_a_pop3_option_that_contradicts_the_connection_is_a_fault() -> None:
+    with pytest.raises(ConfigurationError, match="pop3_auth_option = APOP"):
+        with_pop3_auth(read({"auth": "PLAIN"}, "pop3"), "APOP")
