@@ -15,6 +15,7 @@ from typing import Literal
 from mailticket.config import Inbox
 from mailticket.draft import Draft
 from mailticket.message import Automatic, HeaderSection
+from mailticket.sanitise import storable
 from mailticket.ticket import Match, Person, TicketClass, TicketFacts
 
 Outcome = Literal["hit", "miss", "skipped"]
@@ -184,6 +185,28 @@ def _is_off(rule: Rule, case: Case) -> bool:
 
 def _ask(rule: Rule, case: Case) -> Ruling | Miss | None:
     try:
-        return rule.check(case)
+        return _understood(rule, rule.check(case))
     except Exception as error:  # noqa: BLE001  a site's rule must not stop the other messages
-        return Ruling(Verdict.FAILED, f"rule {rule.name} raised {type(error).__name__}: {error}")
+        why = f"rule {rule.name} raised {type(error).__name__}: {error}"
+        return Ruling(Verdict.FAILED, _told(why))
+
+
+def _understood(rule: Rule, answer: object) -> Ruling | Miss | None:
+    match answer:
+        case None:
+            return None
+        case Miss(detail):
+            return Miss(_told(detail))
+        case Ruling(verdict, reason) if Verdict(verdict) not in _FOR_PLANNING:
+            return Ruling(Verdict(verdict), _told(reason))
+    what = answer.verdict if isinstance(answer, Ruling) else type(answer).__name__
+    return Ruling(Verdict.FAILED, f"rule {rule.name} answered {what}, which no rule may")
+
+
+_FOR_PLANNING = (Verdict.CREATE, Verdict.UPDATE)
+"""Verdicts that come with changes: no rule makes those."""
+
+
+def _told(text: str) -> str:
+    # What a site's rule quotes may be a stranger's bytes: no NUL, no lone surrogate, no megabyte.
+    return storable(str(text))[:4000]

@@ -18,6 +18,8 @@ from mailticket.ticket import (
     ChangeStatus,
     CreatePerson,
     CreateTicket,
+    LeaveOut,
+    Match,
     TicketChange,
 )
 
@@ -61,7 +63,7 @@ def judge(case: Case, ground: Ground, rules: Iterable[Rule], waits: int) -> Judg
     """Find the ticket, ask the rules of the last phase, and plan the changes."""
     found = find_ticket(case)
     awaited = case.ticket_facts.awaited
-    if found.match is None and awaited and waits < MOST_WAITS and _would_look(case):
+    if awaited and waits < MOST_WAITS and _may_wait(case, found.match):
         step = Step("thread", "miss", f"waits for <{awaited}>, which is not decided yet")
         return Judgement(Decision(None, "", (*found.steps, step)))
     case = replace(case, match=found.match)
@@ -74,8 +76,11 @@ def judge(case: Case, ground: Ground, rules: Iterable[Rule], waits: int) -> Judg
     return Judgement(Decision(made.ruling, made.decided_by, steps), made.changes)
 
 
-def _would_look(case: Case) -> bool:
-    return case.inbox.behavior != "create_only"
+def _may_wait(case: Case, match: Match | None) -> bool:
+    # The subject is asked after the thread: what the thread may still say comes first.
+    thread_is_silent = match is None or match.by == "title_pattern"
+    looks = case.inbox.behavior != "create_only" and "thread" not in case.inbox.rules_off
+    return thread_is_silent and looks
 
 
 def _names(steps: Sequence[Step]) -> set[str]:
@@ -87,35 +92,35 @@ def describe(change: TicketChange) -> dict[str, Any]:
     match change:
         case CreatePerson(fields):
             return {"change": "create_person", "fields": _short(fields)}
-        case CreateTicket(ticket_class, _, fields, own):
-            return {
-                "change": "create_ticket",
-                "class": ticket_class,
-                "fields": _short({**fields, **own}),
-            }
+        case CreateTicket():
+            fields = {**change.fields, **change.own}
+            said = {"class": change.ticket_class, "fields": _short(fields)}
+            return {"change": "create_ticket", **said}
         case AppendLogEntry():
-            return {
-                "change": "append_log_entry",
-                "ticket": change.ticket_id,
-                "field": change.field,
-                "author": change.author_name,
-                "text": change.text[:200],
-            }
-        case ChangeStatus(ticket_id, status, reopens):
-            return {
-                "change": "reopen" if reopens else "change_status",
-                "ticket": ticket_id,
-                "status": status,
-            }
+            return _described_entry(change)
+        case ChangeStatus():
+            kind = "reopen" if change.reopens else "change_status"
+            return {"change": kind, "ticket": change.ticket_id, "status": change.status}
         case AddContact(person_id):
             return {"change": "add_contact", "person": person_id}
-        case AttachFile():
-            return {
-                "change": "attach_file",
-                "filename": change.filename,
-                "content_type": change.content_type,
-                "sha256": change.sha256,
-            }
+    return _described_file(change)
+
+
+def _described_entry(change: AppendLogEntry) -> dict[str, Any]:
+    return {
+        "change": "append_log_entry",
+        "ticket": change.ticket_id,
+        "field": change.field,
+        "author": change.author_name,
+        "text": change.text[:200],
+    }
+
+
+def _described_file(change: AttachFile | LeaveOut) -> dict[str, Any]:
+    named = {"filename": change.filename, "content_type": change.content_type}
+    if isinstance(change, LeaveOut):
+        return {"change": "leave_out_file", **named, "why": change.why}
+    return {"change": "attach_file", **named, "sha256": change.sha256}
 
 
 def _short(fields: Any) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from mailticket.decision import Case, Step
 from mailticket.message import HeaderSection
-from mailticket.patterns import Pattern
 from mailticket.ticket import Match, TicketBrief
 
 REFERENCES_LOOKED_AT = 32
@@ -28,13 +27,24 @@ def thread_ids(header: HeaderSection) -> tuple[str, ...]:
     return tuple(dict.fromkeys(others))[:REFERENCES_LOOKED_AT]
 
 
-def title_references(subject: str, pattern: Pattern, prefix: str) -> tuple[str, ...]:
-    """Give the ticket references that a subject names: the whole match, then each group."""
-    found = pattern.search(subject)
-    if found is None:
-        return ()
-    named = (text.strip() for text in (found.text, *found.groups) if text)
-    return tuple(dict.fromkeys(_as_reference(text, prefix) for text in named))
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The ticket references that a subject names, and what was wrong with the pattern."""
+
+    references: tuple[str, ...] = ()
+    defects: tuple[str, ...] = ()
+
+
+def named_in_title(case: Case) -> Named:
+    """Look for references by ``title_pattern``: the whole match, then each group."""
+    if case.ticket_class is None:
+        return Named()
+    prefix = case.ticket_class.prefix
+    defects: list[str] = []
+    found = case.inbox.title_regex(prefix).search(case.header.subject, defects)
+    named = (text.strip() for text in (found.text, *found.groups) if text) if found else ()
+    refs = dict.fromkeys(_as_reference(text, prefix) for text in named if text)
+    return Named(tuple(refs), tuple(defects))
 
 
 def _as_reference(text: str, prefix: str) -> str:
@@ -57,48 +67,66 @@ def find_ticket(case: Case) -> Found:
         ("title_pattern", _title_pattern(case)),
     ):
         if match:
-            break
-        match, step = _first(name, ways)
-        steps.append(step)
+            steps.append(Step(name, "skipped"))
+        elif name in case.inbox.rules_off:
+            steps.append(Step(name, "skipped", "switched off by rules_off"))
+        else:
+            match, step = _first(name, ways)
+            steps.append(step)
     return Found(match, tuple(steps))
 
 
-_Way = tuple[TicketBrief, bool, str]
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A ticket, or the lack of one, that a way came upon."""
+
+    ticket: TicketBrief | None
+    counts: bool
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.ticket.ref}: {self.detail}" if self.ticket else self.detail
 
 
-def _first(name: str, ways: Iterator[_Way]) -> tuple[Match | None, Step]:
+def _first(name: str, ways: Iterator[_Seen]) -> tuple[Match | None, Step]:
     told: list[str] = []
-    for ticket, counts, detail in ways:
-        if counts:
-            return Match(ticket, name, detail), Step(name, "hit", f"{ticket.ref}: {detail}")
-        told.append(f"{ticket.ref}: {detail}")
-    return None, Step(name, "miss", "; ".join(told))
+    for seen in ways:
+        if seen.ticket and seen.counts:
+            return Match(seen.ticket, name, seen.detail), Step(name, "hit", str(seen))
+        told.append(str(seen))
+    return None, Step(name, "miss", "; ".join(dict.fromkeys(told))[:2000])
 
 
-def _earlier_attempt(case: Case) -> Iterator[_Way]:
+def _earlier_attempt(case: Case) -> Iterator[_Seen]:
     if case.ticket_facts.earlier:
-        yield case.ticket_facts.earlier, True, "this message is on it already"
+        yield _Seen(case.ticket_facts.earlier, True, "this message is on it already")
 
 
-def _signed_reference(case: Case) -> Iterator[_Way]:
+def _signed_reference(case: Case) -> Iterator[_Seen]:
     for ticket in case.ticket_facts.signed:
-        yield ticket, True, "a reference that we signed"
+        yield _Seen(ticket, True, "a reference that we signed")
 
 
-def _thread(case: Case) -> Iterator[_Way]:
+def _thread(case: Case) -> Iterator[_Seen]:
     for one in case.ticket_facts.threaded:
+        why = f"refers to <{one.message_id}>"
         if one.took_part or one.ticket.related:
-            yield one.ticket, True, f"refers to <{one.message_id}>"
+            yield _Seen(one.ticket, True, why)
         else:
-            why = f"refers to <{one.message_id}>, but the sender had no part in it"
-            yield one.ticket, False, why
+            yield _Seen(one.ticket, False, f"{why}, but the sender had no part in it")
 
 
-def _title_pattern(case: Case) -> Iterator[_Way]:
-    rule = case.inbox.subject_match
-    for ticket in case.ticket_facts.titled:
-        counts = (
-            rule == "any" or (rule == "known" and bool(case.ticket_facts.callers)) or ticket.related
-        )
-        named = "named in the subject"
-        yield ticket, counts, named if counts else f"{named}, but the sender is not {rule}"
+def _title_pattern(case: Case) -> Iterator[_Seen]:
+    rule, known = case.inbox.subject_match, bool(case.ticket_facts.callers)
+    tickets = {ticket.ref: ticket for ticket in case.ticket_facts.titled}
+    names = named_in_title(case)
+    yield from (_Seen(None, False, defect) for defect in names.defects)
+    for ref in names.references:
+        ticket = tickets.get(ref)
+        if ticket is None:
+            yield _Seen(None, False, f"the subject names {ref}, which is no ticket")
+        elif rule == "any" or (rule == "known" and known) or ticket.related:
+            yield _Seen(ticket, True, "named in the subject")
+        else:
+            why = f"named in the subject, but the sender is not {rule}"
+            yield _Seen(ticket, False, f"{why} (subject_match)")

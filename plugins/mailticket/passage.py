@@ -16,6 +16,7 @@ from mailticket.mailboxes.base import Mailbox
 from mailticket.message import HeaderSection
 from mailticket.planning import Ground
 from mailticket.reference import Keyring
+from mailticket.rules import check_rules_off
 from mailticket.smtp import MailServer
 from mailticket.store.attempts import Attempts
 from mailticket.store.catalogue import Catalogue
@@ -108,7 +109,13 @@ class Passage:
     @cached_property
     def ground(self) -> Ground:
         """The ticket class with the inbox's defaults; raises ``ConfigurationError``."""
+        check_rules_off(self.inbox, self.rules)
         return Catalogue(self.db).ground(self.inbox)
+
+    @cached_property
+    def own_address(self) -> str:
+        """The inbox's own address, in the case in which it is written."""
+        return self.outside.address(self.inbox)
 
     def renew_lease(self) -> None:
         """Keep other passes off; raises ``Lapsed`` when one took over."""

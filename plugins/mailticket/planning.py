@@ -20,12 +20,14 @@ from mailticket.ticket import (
     ChangeStatus,
     CreatePerson,
     CreateTicket,
+    LeaveOut,
     TicketBrief,
     TicketChange,
     TicketClass,
 )
 
 ORIGIN = "mail"
+NAME_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Ground:
     ticket_defaults: Mapping[str, Any]
     """Resolved: keys as numbers."""
     person_defaults: Mapping[str, Any]
+    person_mandatory: tuple[str, ...] = ("name", "org_id")
 
 
 class _MissingError(Exception):
@@ -75,7 +78,7 @@ def _create(case: Case, draft: Draft, ground: Ground) -> Plan:
     person = _person(case, draft, ground)
     html, whole = _fitting(draft.body.html, draft.body.text)
     given = {
-        "title": title(draft.subject, case.inbox.default_title),
+        "title": title(draft.subject, case.inbox.default_title, ground.ticket_class),
         "description": html,
         "description_text": draft.body.text[:DESCRIPTION_CHARACTERS],
         "org_id": _org_id(case, ground, person),
@@ -83,12 +86,11 @@ def _create(case: Case, draft: Draft, ground: Ground) -> Plan:
     if case.ticket_facts.callers:
         given["caller_id"] = case.ticket_facts.callers[0].id
     fields = {**ground.ticket_defaults, **{k: v for k, v in given.items() if v is not None}}
-    if "origin" in ground.ticket_class.fields:
-        fields.setdefault("origin", ORIGIN)
+    fields |= _origin(ground.ticket_class)
     _check_mandatory(case, ground.ticket_class, fields, bool(person))
     created = _creation(ground.ticket_class, fields)
     contacts = _contacts(case, on=("on_create", "always"))
-    changes: tuple[TicketChange, ...] = (*person, created, *_files(draft, whole), *contacts)
+    changes: tuple[TicketChange, ...] = (*person, created, *_files(case, draft, whole), *contacts)
     why = f"a new {ground.ticket_class.name}"
     if case.match:
         why += f", since {case.match.ticket.ref} is {case.match.ticket.status}"
@@ -96,14 +98,24 @@ def _create(case: Case, draft: Draft, ground: Ground) -> Plan:
 
 
 def _creation(ticket_class: TicketClass, fields: Mapping[str, Any]) -> CreateTicket:
-    own = {name: value for name, value in fields.items() if ticket_class.fields[name].own}
+    known = ticket_class.fields
+    own = {name: value for name, value in fields.items() if name in known and known[name].own}
     base = {name: value for name, value in fields.items() if name not in own}
     return CreateTicket(ticket_class.name, ticket_class.table, base, own)
 
 
-def title(subject: str, default_title: str) -> str:
-    """Make a title of a subject: its first characters, or the inbox's default."""
-    return (subject.strip() or default_title)[:TITLE_CHARACTERS]
+def _origin(ticket_class: TicketClass) -> dict[str, str]:
+    """Say that the ticket came by mail, where the class has a field that can say so."""
+    field = ticket_class.fields.get("origin")
+    knows = field is not None and (not field.values or ORIGIN in field.values)
+    return {"origin": ORIGIN} if knows else {}
+
+
+def title(subject: str, default_title: str, ticket_class: TicketClass) -> str:
+    """Make a title of a subject: as many characters as the field has, or the inbox's default."""
+    field = ticket_class.fields.get("title")
+    most = field.max_characters if field and field.max_characters else TITLE_CHARACTERS
+    return (subject.strip() or default_title)[:most].rstrip()
 
 
 def _org_id(case: Case, ground: Ground, person: tuple[CreatePerson, ...]) -> int | None:
@@ -137,7 +149,7 @@ def _person(case: Case, draft: Draft, ground: Ground) -> tuple[CreatePerson, ...
         return ()
     fields = {**ground.person_defaults, **_name(draft.sender.name)}
     fields["email"] = draft.sender.address
-    missing = [name for name in ("name", "org_id") if fields.get(name) in (None, "")]
+    missing = [name for name in ground.person_mandatory if fields.get(name) in (None, "")]
     if missing:
         raise _MissingError(
             f"the person {draft.sender.address} cannot be created without {', '.join(missing)}: "
@@ -148,13 +160,12 @@ def _person(case: Case, draft: Draft, ground: Ground) -> tuple[CreatePerson, ...
 
 def _name(display_name: str) -> dict[str, str]:
     """Split a display name: "Ada Lovelace", "Lovelace, Ada"; one word is the name alone."""
-    last, comma, first = (part.strip() for part in display_name.partition(","))
-    if comma and first and last:
-        return {"first_name": first[:200], "name": last[:200]}
-    first, _, last = display_name.strip().rpartition(" ")
-    if not last:
-        return {}
-    return {"first_name": first[:200], "name": last[:200]} if first else {"name": last[:200]}
+    written = " ".join(display_name.split()).strip("\"' ")
+    last, comma, first = (part.strip() for part in written.partition(","))
+    if not (comma and first and last):
+        first, _, last = written.strip(", ").rpartition(" ")
+    parts = {"first_name": first[:NAME_CHARACTERS], "name": last[:NAME_CHARACTERS]}
+    return {key: part for key, part in parts.items() if part}
 
 
 def _update(case: Case, draft: Draft, ground: Ground, ticket: TicketBrief) -> Plan:
@@ -177,7 +188,7 @@ def _update(case: Case, draft: Draft, ground: Ground, ticket: TicketBrief) -> Pl
         *_person(case, draft, ground),
         entry,
         *status,
-        *_files(draft, whole),
+        *_files(case, draft, whole, ticket),
         *contacts,
     )
     return Plan(
@@ -212,14 +223,28 @@ def _fitting(html: str, text: str) -> tuple[str, AttachFile | None]:
     return cut, AttachFile("body.html", "text/html", sha256(whole).hexdigest(), content=whole)
 
 
-def _files(draft: Draft, whole: AttachFile | None) -> Iterator[AttachFile]:
+def _files(
+    case: Case, draft: Draft, whole: AttachFile | None, ticket: TicketBrief | None = None
+) -> Iterator[AttachFile | LeaveOut]:
     if whole:
         yield whole
     for file in draft.files:
-        if not file.left_out:
+        there = ticket is not None and (ticket.id, file.sha256) in case.ticket_facts.attached
+        if file.left_out or there:
+            why = file.left_out or "the ticket has a file with the same content"
+            yield LeaveOut(file.filename, file.content_type, why)
+        else:
             yield AttachFile(
                 file.filename, file.content_type, file.sha256, file.content_id, file.inline
             )
+
+
+def contact_addresses(case: Case, own_address: str) -> tuple[str, ...]:
+    """Give whom ``additional_contacts`` may link, in lower case: never the inbox itself."""
+    if case.inbox.additional_contacts == "never":
+        return ()
+    written = (one.address.lower() for one in (*case.header.to, *case.header.cc))
+    return tuple(dict.fromkeys(one for one in written if one != own_address.lower()))
 
 
 def _contacts(case: Case, on: tuple[str, ...]) -> Iterator[AddContact]:

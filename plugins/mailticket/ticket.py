@@ -39,10 +39,12 @@ class Field:
     values: tuple[str, ...] = ()
     """Of an enum, or the statuses."""
     refers_to: str = ""
-    """The table that it is a key to."""
+    """The table that it is a key to, with its schema, quoted where needed."""
     own: bool = False
     """A column of the class's own table, not of ``ticket``."""
     max_characters: int | None = None
+    refers_column: str = "id"
+    """The column of that table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,9 @@ class TicketFacts:
     threaded: tuple[Threaded, ...] = ()
     titled: tuple[TicketBrief, ...] = ()
     contacts: tuple[Person, ...] = ()
+    """Whom the addresses in To and Cc name, the first of several."""
+    attached: frozenset[tuple[int, str]] = frozenset()
+    """(ticket, SHA-256 in hex) of files of this message that a found ticket has already."""
     earlier: TicketBrief | None = None
     """The ticket that an earlier attempt on this same message made or updated."""
     awaited: str = ""
@@ -169,4 +174,15 @@ class AttachFile:
     """Given only when the blob is not stored yet."""
 
 
-TicketChange = CreatePerson | CreateTicket | AppendLogEntry | ChangeStatus | AddContact | AttachFile
+@dataclass(frozen=True, slots=True)
+class LeaveOut:
+    """Keep a file off the ticket, and say why: what was left out is said (SPEC 4.3)."""
+
+    filename: str
+    content_type: str
+    why: str
+
+
+TicketChange = (
+    CreatePerson | CreateTicket | AppendLogEntry | ChangeStatus | AddContact | AttachFile | LeaveOut
+)

@@ -7,9 +7,11 @@ A site adds a rule of its own, or replaces one by its name, through the entry po
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 
+from mailticket.config import Inbox
 from mailticket.decision import Phase, Rule
 from mailticket.errors import ConfigurationError, Fault
 from mailticket.rules.already_handled import already_handled
@@ -42,21 +44,33 @@ RULES: tuple[Rule, ...] = (
     Rule("nothing_to_update", Phase.TICKET, "This inbox makes no tickets.", nothing_to_update),
 )
 
+WAYS = ("signed_reference", "thread", "title_pattern")
+"""Ways to find a ticket (``matching.py``): no rules, but ``rules_off`` leaves them out as well."""
+
 GROUP = "mailticket.rules"
 
 
 def site_rules(points: Iterable[EntryPoint] | None = None) -> tuple[Rule, ...]:
     """Load the rules that installed packages offer; each entry point names one ``Rule``."""
-    found = entry_points(group=GROUP) if points is None else points
-    return tuple(_load(point) for point in sorted(found, key=lambda point: point.name))
+    rules: dict[str, Rule] = {}
+    for point in _points() if points is None else points:
+        rule = _load(point)
+        if rule.name in rules:
+            raise _fault(point, f"there is another rule {rule.name}: keep one of them")
+        rules[rule.name] = rule
+    return tuple(rules.values())
+
+
+def _points() -> list[EntryPoint]:
+    return sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value))
 
 
 def _load(point: EntryPoint) -> Rule:
     try:
         rule = point.load()
     except Exception as error:
-        raise _fault(point, f"it cannot be loaded: {error}") from error
-    if not isinstance(rule, Rule):
+        raise _fault(point, f"it cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(rule, Rule) or not rule.name or not callable(rule.check):
         raise _fault(point, "it must name a mailticket.decision.Rule")
     return rule
 
@@ -68,13 +82,49 @@ def _fault(point: EntryPoint, why: str) -> ConfigurationError:
 
 
 def table(site: Iterable[Rule] = ()) -> tuple[Rule, ...]:
-    """Give the rules in force: a site's rule stands in for ours of its name, or ends its phase."""
+    """Give the rules in force: a site's rule stands in for ours of its name, or ends its phase.
+
+    Where ours is asked in two phases, the site's is asked in its own phase only.
+    """
     own = {rule.name: rule for rule in site}
-    replaced = tuple(own.get(rule.name, rule) for rule in RULES)
-    added = tuple(rule for name, rule in own.items() if name not in {r.name for r in RULES})
-    return replaced + added
+    ours = {(rule.name, rule.phase) for rule in RULES}
+    replaced = (own.get(rule.name, rule) for rule in RULES if _stays(rule, own))
+    added = (rule for rule in own.values() if (rule.name, rule.phase) not in ours)
+    return (*replaced, *added)
+
+
+def _stays(rule: Rule, own: Mapping[str, Rule]) -> bool:
+    return rule.name not in own or own[rule.name].phase is rule.phase
+
+
+def check_rules_off(inbox: Inbox, rules: Iterable[Rule]) -> None:
+    """Raise ``ConfigurationError`` for each name in ``rules_off`` that no rule has."""
+    known = dict.fromkeys((*(rule.name for rule in rules), *WAYS))
+    faults = [
+        Fault(inbox.name, "rules_off", name, _nearest(name, list(known)))
+        for name in inbox.rules_off
+        if name not in known
+    ]
+    if faults:
+        raise ConfigurationError(*faults)
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return f"there is no such rule{meant} (there are {', '.join(known)})"
 
 
 def versions(site: Iterable[Rule] = ()) -> dict[str, str]:
-    """Name the site's rules for the record of a configuration."""
-    return {f"rule {rule.name}": rule.check.__module__ for rule in site}
+    """Name where the site's rules come from, with versions, for the record of a configuration."""
+    rules = tuple(site)
+    packages = {point.module: _package(point) for point in _points()} if rules else {}
+    modules = {rule.name: str(getattr(rule.check, "__module__", "")) for rule in rules}
+    return {
+        f"rule {name}": f"{module} {packages.get(module, '')}".strip()
+        for name, module in modules.items()
+    }
+
+
+def _package(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else ""

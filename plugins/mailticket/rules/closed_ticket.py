@@ -13,6 +13,6 @@ def closed_ticket(case: Case) -> Ruling | Miss | None:
     if way == "new_ticket" and case.inbox.behavior == "update_only":
         return Ruling(
             Verdict.REJECTED,
-            f"{ticket.ref} is {ticket.status} and would call for a new ticket; behavior is update_only",
+            f"{ticket.ref} is {ticket.status}: a new ticket is called for; behavior is update_only",
         )
     return Miss(f"{ticket.ref} is {ticket.status}; closed_ticket is {way}")

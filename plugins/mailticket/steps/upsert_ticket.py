@@ -9,11 +9,11 @@ from mailticket.decision import Case, Decision, Facts, Phase, Verdict
 from mailticket.draft import from_document
 from mailticket.errors import LimitExceeded, MailticketError, RowRefused
 from mailticket.judging import Judgement, describe, judge
-from mailticket.matching import thread_ids, title_references
+from mailticket.matching import named_in_title, thread_ids
 from mailticket.message import HeaderSection
 from mailticket.parsing import read_header
 from mailticket.passage import Counts, Passage, failure, tell
-from mailticket.planning import Ground
+from mailticket.planning import Ground, contact_addresses
 from mailticket.store.attempts import Record, step_documents
 from mailticket.store.facts import FactFinder, TicketQuestion
 from mailticket.store.postgres import Row
@@ -78,29 +78,35 @@ def _case(p: Passage, row: Row, header: HeaderSection) -> Case:
     draft = from_document(row["document"])
     case = Case(p.inbox, row["size"], header, automatic=draft.automatic, draft=draft)
     content_hash = bytes(row["content_hash"]) if row["content_hash"] else None
-    return with_ticket_facts(case, p.facts, p.ground, content_hash, row["message"])
+    return with_ticket_facts(
+        case, p.facts, p.ground, content_hash, row["message"], own_address=p.own_address
+    )
 
 
 def with_ticket_facts(
-    case: Case, finder: FactFinder, ground: Ground, content_hash: bytes | None, number: int | None
+    case: Case,
+    finder: FactFinder,
+    ground: Ground,
+    content_hash: bytes | None,
+    number: int | None,
+    *,
+    own_address: str = "",
 ) -> Case:
     """Look up what the rules of the last phase may ask; ``number`` is the message's row."""
-    prefix = ground.ticket_class.prefix
+    case = replace(case, ticket_class=ground.ticket_class)
     question = TicketQuestion(
         case.inbox.name,
         case.header,
         content_hash,
         number,
         thread_ids(case.header),
-        title_references(case.header.subject, case.inbox.title_regex(prefix), prefix),
+        named_in_title(case).references,
+        contact_addresses(case, own_address),
+        tuple(file.sha256 for file in case.draft.files) if case.draft else (),
     )
     ticket_facts, earlier = finder.ticket_facts(question)
-    return replace(
-        case,
-        facts=Facts(callers=ticket_facts.callers, earlier=earlier),
-        ticket_class=ground.ticket_class,
-        ticket_facts=ticket_facts,
-    )
+    facts = Facts(callers=ticket_facts.callers, earlier=earlier)
+    return replace(case, facts=facts, ticket_facts=ticket_facts)
 
 
 def _applied(

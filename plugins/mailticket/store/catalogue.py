@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from mailticket.config import Inbox
@@ -20,7 +21,9 @@ _KEEPS_ITSELF = {
     "updated_at",
     "closed_at",
     "ticket_id",
+    "description_text",
 }
+_PERSON_KEEPS_ITSELF = {"id", "created_at"}
 _FILLED = {"status"}
 """Mandatory for the table, filled by its trigger."""
 
@@ -42,6 +45,9 @@ class Catalogue:
             raise ConfigurationError(_no_class(inbox, self.class_names()))
         statuses = self._db.rows("ticket_statuses", name=row["name"])
         fields = self._fields(row["name"], row["table_name"])
+        if fields:
+            values = tuple(s["value"] for s in statuses)
+            fields["status"] = replace(fields["status"], values=values)
         initial = next((s["value"] for s in statuses if s["initial"]), "")
         reopened = next((s["value"] for s in statuses if s["reopened"]), initial)
         if not fields or not initial:
@@ -65,26 +71,21 @@ class Catalogue:
         own = [_field(row, own=True) for row in self._db.rows("columns", table=table)]
         if not own:
             return {}
-        asked = self._mandatory_by_check(name)
-        base = (_field(row, own=False) for row in self._db.rows("columns", table="ticket"))
-        fields = {f.name: f for f in base} | {f.name: f for f in own}
-        return {
-            key: _with_check(field, asked)
-            for key, field in fields.items()
-            if key not in _KEEPS_ITSELF
-        }
-
-    def _mandatory_by_check(self, name: str) -> set[str]:
-        start = f"mandatory__{name}__"
-        checks = (row["name"] for row in self._db.rows("mandatory_checks"))
-        return {check.removeprefix(start) for check in checks if check.startswith(start)}
+        checks = {row["name"] for row in self._db.rows("mandatory_checks")}
+        base = (
+            _with_check(_field(row, own=False), name, checks)
+            for row in self._db.rows("columns", table="ticket")
+        )
+        # A field of `ticket` is what the mail fills, whatever the class's table calls its own.
+        fields = {f.name: f for f in own} | {f.name: f for f in base}
+        return {key: field for key, field in fields.items() if key not in _KEEPS_ITSELF}
 
     def ground(self, inbox: Inbox) -> Ground:
         """Resolve what an inbox says about its class; raises ``ConfigurationError`` with faults."""
         ticket_class = self.ticket_class(inbox)
         faults: list[Fault] = []
         defaults = self._resolve(inbox, "ticket_defaults", ticket_class.fields, faults)
-        persons = {f.name: f for f in map(_plain_field, self._db.rows("columns", table="person"))}
+        persons = self._person_fields()
         person_defaults = self._resolve(inbox, "person_defaults", persons, faults)
         log_field = inbox.ticket_log.get(ticket_class.name, ticket_class.log_field)
         if log_field not in ticket_class.log_fields:
@@ -93,7 +94,12 @@ class Catalogue:
         faults += _status_faults(inbox, ticket_class)
         if faults:
             raise ConfigurationError(*faults)
-        return Ground(ticket_class, log_field, defaults, person_defaults)
+        needed = tuple(field.name for field in persons.values() if field.mandatory)
+        return Ground(ticket_class, log_field, defaults, person_defaults, needed)
+
+    def _person_fields(self) -> dict[str, Field]:
+        fields = (_field(row, own=False) for row in self._db.rows("columns", table="person"))
+        return {field.name: field for field in fields if field.name not in _PERSON_KEEPS_ITSELF}
 
     def _resolve(
         self, inbox: Inbox, field: str, known: Mapping[str, Field], faults: list[Fault]
@@ -101,43 +107,62 @@ class Catalogue:
         given: Mapping[str, Any] = getattr(inbox, field)
         resolved: dict[str, Any] = {}
         for name, value in given.items():
-            if name not in known:
-                faults.append(
-                    Fault(inbox.name, f"{field}.{name}", repr(value), _nearest(name, known))
-                )
-                continue
             try:
-                resolved[name] = self._resolved(known[name], value)
+                resolved[name] = self._resolved(known, name, value)
             except (RowRefused, ValueError) as error:
                 faults.append(Fault(inbox.name, f"{field}.{name}", repr(value), str(error)))
         return resolved
 
-    def _resolved(self, field: Field, value: Any) -> Any:
-        if field.refers_to:
-            return self._key(field, value)
-        if field.values and value not in field.values:
-            raise ValueError(f"one of {', '.join(field.values)}")
-        if field.name == "status" or value is None:
-            return value
-        # PostgreSQL itself says whether the text is one of the column's type.
+    def _resolved(self, known: Mapping[str, Field], name: str, value: Any) -> Any:
+        if name not in known:
+            raise ValueError(_nearest(name, known))
+        field = known[name]
+        if value is None:
+            return None
         text = str(value).lower() if isinstance(value, bool) else str(value)
-        self._db.execute(
-            f"SELECT %s::{quoted(field.type)}" if not field.values else "SELECT %s", (text,)
-        )
+        if field.refers_to:
+            return self._key(field, text)
+        if field.values and text not in field.values:
+            raise ValueError(f"one of {', '.join(field.values)}")
+        if field.max_characters and len(text) > field.max_characters:
+            raise ValueError(f"at most {field.max_characters} characters")
+        if not field.values:
+            self._try_cast(field, text)
         return text
 
-    def _key(self, field: Field, value: Any) -> int:
-        table = field.refers_to.rpartition(".")[2]
-        names = "email" if table == "person" else "name"
-        text = str(value)
-        column, given = ("id", int(text)) if text.isdecimal() else (names, text)
-        match = f"lower({column}) = lower(%s)" if column == "email" else f"{quoted(column)} = %s"
-        rows = self._db.execute(
-            f"SELECT id FROM mailticket.{quoted(table)} WHERE {match} ORDER BY id", (given,)
-        )  # noqa: S608
+    def _try_cast(self, field: Field, text: str) -> None:
+        """Let PostgreSQL itself say whether the text is one of the column's type."""
+        try:
+            self._tried(f"SELECT %s::{field.type}", text)
+        except RowRefused as error:
+            raise ValueError(f"a value of type {field.type}: {error}") from error
+
+    def _tried(self, text: str, value: str) -> list[Row]:
+        """Run a query that PostgreSQL may refuse, and leave the transaction usable."""
+        with self._db.transaction(), self._db.savepoint():
+            return self._db.execute(text, (value,))
+
+    def _key(self, field: Field, text: str) -> Any:
+        """Find the row that a number or a unique name stands for."""
+        table, key = field.refers_to, quoted(field.refers_column)
+        label = table.rpartition(".")[2].strip('"')
+        naming = self._db.value("naming_column", table=table) or field.refers_column
+        start = f"SELECT {key} AS key FROM {table} WHERE"  # noqa: S608
+        rows = self._numbered(f"{start} {key} = %s", text) if text.isdecimal() else []
         if not rows:
-            raise ValueError(f"the number or the {names} of a row in {table}")
-        return int(rows[0]["id"])
+            column = f"lower({quoted(naming)}) = lower(%s)" if naming == "email" else ""
+            rows = self._tried(f"{start} {column or quoted(naming) + ' = %s'} LIMIT 2", text)
+        if not rows:
+            raise ValueError(f"the number or the {naming} of a row in {label}")
+        if len(rows) > 1:
+            raise ValueError(f"several rows of {label} have this {naming}: write the number")
+        return rows[0]["key"]
+
+    def _numbered(self, text: str, value: str) -> list[Row]:
+        try:
+            return self._tried(text, value)
+        except RowRefused:
+            return []  # more digits than the key has
 
 
 def _field(row: Row, *, own: bool) -> Field:
@@ -149,25 +174,21 @@ def _field(row: Row, *, own: bool) -> Field:
         row["refers_to"] or "",
         own,
         row["max_characters"],
+        row["refers_column"] or "id",
     )
 
 
-def _plain_field(row: Row) -> Field:
-    return _field(row, own=False)
-
-
-def _with_check(field: Field, asked: Collection[str]) -> Field:
-    if field.name not in asked:
-        return field
-    return Field(
-        field.name, field.type, True, field.values, field.refers_to, field.own, field.max_characters
-    )
+def _with_check(field: Field, ticket_class: str, checks: Collection[str]) -> Field:
+    # PostgreSQL keeps 63 bytes of a constraint's name.
+    asked = f"mandatory__{ticket_class}__{field.name}"[:63] in checks
+    return replace(field, mandatory=True) if asked else field
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
-    free = sorted(set(known) - set(MAPPED_FIELDS) - _KEEPS_ITSELF)
-    return f"no such field; did you mean {near[0]}?" if near else f"one of {', '.join(free)}"
+    free = sorted(set(known) - set(MAPPED_FIELDS) - _KEEPS_ITSELF | ({"org_id"} & set(known)))
+    meant = f"did you mean {near[0]}? " if near else ""
+    return f"there is no such field; {meant}there are {', '.join(free)}"
 
 
 def _no_class(inbox: Inbox, names: Collection[str]) -> Fault:

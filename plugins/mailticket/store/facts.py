@@ -34,6 +34,10 @@ class TicketQuestion:
     message: int | None
     thread_ids: Sequence[str]
     title_references: Sequence[str]
+    contact_addresses: Sequence[str] = ()
+    """Lower case."""
+    digests: Sequence[str] = ()
+    """SHA-256, in hex, of the files that it carries."""
 
 
 class FactFinder:
@@ -96,7 +100,8 @@ class FactFinder:
             threads=[message_key(one) for one in threads],
             signed=signed,
             titled=list(question.title_references),
-            addresses=[one.address.lower() for one in (*header.to, *header.cc)],
+            addresses=list(question.contact_addresses),
+            digests=[bytes.fromhex(one) for one in question.digests],
         )
         assert row is not None
         return _ticket_facts(row, signed, question), _earlier(row["earlier"])
@@ -121,6 +126,7 @@ def _ticket_facts(
         ),
         titled=tuple(refs[ref] for ref in question.title_references if ref in refs),
         contacts=tuple(Person(**one) for one in row["contacts"]),
+        attached=frozenset((one["ticket_id"], one["sha256"]) for one in row["attached"]),
         earlier=briefs.get(row["mine"]),
         awaited=row["awaited"] or "",
     )

@@ -46,7 +46,7 @@ class Tickets:
         for change in changes:
             match change:
                 case CreatePerson():
-                    progress.person = self._insert("person", change.fields)
+                    progress.person = self._person(change.fields)
                 case CreateTicket():
                     created = True
                     progress.ticket = self._create(change, progress.person)
@@ -75,6 +75,11 @@ class Tickets:
         )
         values = [*fields.values(), *change.own.values()]
         return int(self._db.execute(text, values)[0]["id"])
+
+    def _person(self, fields: Mapping[str, Any]) -> int:
+        self._db.rows("lock_sender", email=fields["email"])
+        known = self._db.value("person_by_email", email=fields["email"])
+        return int(known) if known else self._insert("person", fields)
 
     def _insert(self, table: str, fields: Mapping[str, Any]) -> int:
         text = f"{_insertion(table, fields)} RETURNING id"

@@ -56,9 +56,14 @@ SELECT (SELECT coalesce(jsonb_agg(to_jsonb(sender)), '[]') FROM sender) AS calle
        (SELECT coalesce(jsonb_agg(to_jsonb(thread)), '[]') FROM thread) AS threads,
        (SELECT id FROM mine) AS mine,
        (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.id), '[]') FROM (
-            SELECT id, first_name, name, email, org_id FROM mailticket.person
-             WHERE lower(email) = ANY (%(addresses)s) AND lower(email) <> %(sender)s LIMIT 200) c)
-           AS contacts,
+            SELECT DISTINCT ON (lower(email)) id, first_name, name, email, org_id
+              FROM mailticket.person
+             WHERE lower(email) = ANY (%(addresses)s) AND lower(email) <> %(sender)s
+             ORDER BY lower(email), id LIMIT 200) c) AS contacts,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('ticket_id', f.ticket_id,
+                                                     'sha256', encode(f.sha256, 'hex'))), '[]')
+          FROM mailticket.attachment f JOIN brief ON brief.id = f.ticket_id
+         WHERE f.sha256 = ANY (%(digests)s::bytea[])) AS attached,
        (SELECT m.message_id FROM mailticket.message m
           JOIN mailticket.attempt a ON a.id = m.attempt
          WHERE m.inbox = %(inbox)s AND m.message_id = ANY (%(threads)s) AND m.message_id <> ''

@@ -11,20 +11,35 @@ SELECT value, closed, initial, reopened FROM mailticket.ticket_status
 
 -- name: columns
 -- The columns of a table as the catalogue knows them; refers_to is the table of a foreign key.
-SELECT a.attname AS name, t.typname AS type,
+SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type,
        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS mandatory,
-       a.attnotnull AS not_null,
-       CASE WHEN a.atttypid = 'varchar'::regtype AND a.atttypmod > 4 THEN a.atttypmod - 4 END
-           AS max_characters,
+       CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4
+            THEN a.atttypmod - 4 END AS max_characters,
        (SELECT coalesce(array_agg(e.enumlabel::text ORDER BY e.enumsortorder), '{}')
           FROM pg_enum e WHERE e.enumtypid = a.atttypid) AS values,
-       (SELECT c.confrelid::regclass::text FROM pg_constraint c
-         WHERE c.conrelid = a.attrelid AND c.contype = 'f' AND c.conkey = ARRAY[a.attnum] LIMIT 1)
-           AS refers_to
-  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+       k.refers_to, k.refers_column
+  FROM pg_attribute a
+  LEFT JOIN LATERAL (
+       SELECT format('%%I.%%I', n.nspname, r.relname) AS refers_to, f.attname AS refers_column
+         FROM pg_constraint c
+         JOIN pg_class r ON r.oid = c.confrelid
+         JOIN pg_namespace n ON n.oid = r.relnamespace
+         JOIN pg_attribute f ON f.attrelid = r.oid AND f.attnum = c.confkey[1]
+        WHERE c.conrelid = a.attrelid AND c.contype = 'f' AND c.conkey = ARRAY[a.attnum]
+        ORDER BY c.oid LIMIT 1) k ON true
  WHERE a.attrelid = to_regclass('mailticket.' || quote_ident(%(table)s))
-   AND a.attnum > 0 AND NOT a.attisdropped
+   AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
  ORDER BY a.attnum
+
+-- name: naming_column
+-- By which text column people name the rows of a table: a unique one where there is one.
+SELECT a.attname AS name FROM pg_attribute a
+ WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdropped
+   AND a.atttypid IN ('text'::regtype, 'varchar'::regtype)
+ ORDER BY EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique
+                     AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum) DESC,
+          a.attname = 'email' DESC, a.attname = 'name' DESC, a.attnum
+ LIMIT 1
 
 -- name: mandatory_checks
 SELECT conname AS name FROM pg_constraint
@@ -32,13 +47,21 @@ SELECT conname AS name FROM pg_constraint
    AND conname LIKE 'mandatory\_\_%%'
 
 -- name: add_contacts
-INSERT INTO mailticket.ticket_contact (ticket_id, person_id) VALUES %s ON CONFLICT DO NOTHING
+-- The ticket's caller is no contact: whoever is told of changes would be told twice.
+INSERT INTO mailticket.ticket_contact (ticket_id, person_id)
+SELECT g.ticket_id, g.person_id FROM (VALUES %s) AS g (ticket_id, person_id)
+  JOIN mailticket.ticket t ON t.id = g.ticket_id AND t.caller_id IS DISTINCT FROM g.person_id
+ON CONFLICT DO NOTHING
+
+-- name: lock_sender
+-- Two inboxes may meet the same stranger at once: the second one waits, then finds the person.
+SELECT pg_advisory_xact_lock(hashtextextended('mailticket person ' || lower(%(email)s), 0))
+
+-- name: person_by_email
+SELECT id FROM mailticket.person WHERE lower(email) = lower(%(email)s) ORDER BY id LIMIT 1
 
 -- name: change_status
 UPDATE mailticket.ticket SET status = %(status)s WHERE id = %(ticket_id)s
-
--- name: touch_ticket
-UPDATE mailticket.ticket SET updated_at = now() WHERE id = %(ticket_id)s
 
 -- name: append_log_entry
 WITH touched AS (UPDATE mailticket.ticket SET updated_at = now() WHERE id = %(ticket_id)s)
