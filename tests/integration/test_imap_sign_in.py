@@ -56,6 +56,8 @@ def fetched(server: ScriptedImap) -> list[Fetched]:
         (b"NO [AUTHORIZATIONFAILED] no", SignInRefused),
         (b"NO wrong password", SignInRefused),
         (b"BAD no such command", SignInRefused),
+        (b"NO Invalid credentials, please try again later", SignInRefused),
+        (b"NO Too many login failures", SignInRefused),
         (b"NO [UNAVAILABLE] auth server down", MailboxUnavailable),
         (b"NO [INUSE] locked", MailboxUnavailable),
         (b"NO [LIMIT] too many", MailboxUnavailable),

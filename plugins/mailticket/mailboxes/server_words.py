@@ -15,9 +15,17 @@ _NOT_NOW_POP3 = {"IN-USE", "LOGIN-DELAY", "SYS/TEMP"}
 _NOT_YOU_IMAP = {"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "PRIVACYREQUIRED"}
 _NOT_YOU_POP3 = {"AUTH", "SYS/PERM"}
 _PASSING_WORDS = re.compile(
-    r"throttl|too many|try again|temporar|maximum number of connections|not connected"
-    r"|simultaneous|bandwidth|overload|busy|later",
+    r"throttl|too many|temporar|maximum number of connections|not connected"
+    r"|simultaneous|bandwidth|overload|\bbusy\b|try (again )?later",
     re.IGNORECASE,
+)
+# These mean "not you" in whatever company: trying again soon would lock the account.
+_REFUSING_WORDS = re.compile(
+    r"password|credential|invalid|incorrect|denied|login fail|failed login|attempts", re.IGNORECASE
+)
+_NOT_CONNECTED = (
+    "; Microsoft 365 says so of a mailbox that is not there, or that the signed-in user or "
+    "application has no right to open"
 )
 
 
@@ -51,7 +59,9 @@ def is_passing(words: str) -> bool:
     known = code(words)
     if known in _NOT_YOU_IMAP | _NOT_YOU_POP3:
         return False
-    return known in _NOT_NOW_IMAP | _NOT_NOW_POP3 or bool(_PASSING_WORDS.search(words))
+    if known in _NOT_NOW_IMAP | _NOT_NOW_POP3:
+        return True
+    return bool(_PASSING_WORDS.search(words)) and not _REFUSING_WORDS.search(words)
 
 
 def refuse_to_be_throttled(words: str, login: MailboxLogin) -> None:
@@ -69,7 +79,9 @@ def sign_in_fault(words: str, login: MailboxLogin) -> MailboxError:
     said = blanked(words, login) or "without a reason"
     if is_passing(words):
         return MailboxUnavailable(
-            f"{login.server} cannot sign {login.login} in now: {said}", backoff(words)
+            f"{login.server} cannot sign {login.login} in now: {said}"
+            f"{_NOT_CONNECTED if 'not connected' in words else ''}",
+            backoff(words),
         )
     return SignInRefused(
         f"{login.server} refused to sign {login.login} in with {login.auth}: {said}; "
