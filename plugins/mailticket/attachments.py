@@ -6,18 +6,20 @@ import mimetypes
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from mailticket import magic
-from mailticket.charsets import one_line
+from mailticket.charsets import scrub
 from mailticket.choice import written_name
 from mailticket.embedded import Embedded, comparable
-from mailticket.encoded_words import header_text
+from mailticket.encoded_words import decode_words, header_text
 from mailticket.fields import read_fields, section_size
 from mailticket.filenames import extension, made_up, safe_name, shortened
 from mailticket.headers import subject
 from mailticket.message import Attachment
 from mailticket.options import ParseOptions
 from mailticket.parts import Part
+from mailticket.sieve import Sieve
 
 FORWARDED = frozenset({"message/rfc822", "message/global"})
 _HEADER_AT_MOST = 64 * 1024
@@ -55,7 +57,8 @@ def collected(
     defects: list[str] = []
     found = [*_from_parts(parts, namer, defects), *_from_html(embedded, namer)]
     shown = _with_inline(found, references)
-    judged = [_judged(attachment, options) for attachment in shown]
+    sieve = Sieve(options)
+    judged = [sieve.judged(attachment) for attachment in shown]
     return Attached(tuple(_without_repeats(judged)), tuple(dict.fromkeys(defects)))
 
 
@@ -81,8 +84,8 @@ def _attachment(part: Part, octets: bytes, namer: _Namer) -> Attachment:
         content_type=content_type,
         declared_type=declared,
         data=octets,
-        content_id=content_id(part),
-        content_location=one_line(header_text(part.section.first("content-location")))[:2000],
+        content_id=identity(part),
+        content_location=location(part),
     )
 
 
@@ -98,9 +101,17 @@ def _from_html(embedded: Iterable[Embedded], namer: _Namer) -> Iterator[Attachme
         )
 
 
-def content_id(part: Part) -> str:
-    """Give a part's Content-ID without ``<>``."""
-    return "".join(header_text(part.section.first("content-id")).split()).strip("<>")[:998]
+def identity(part: Part) -> str:
+    """Give a part's Content-ID without ``<>``; one made of its Content-Location if it has none."""
+    written = "".join(scrub(header_text(part.section.first("content-id"))).split()).strip("<>")
+    if written or not (where := location(part)):
+        return written[:998]
+    return f"{sha256(where.encode()).hexdigest()[:32]}@content-location"
+
+
+def location(part: Part) -> str:
+    """Give a part's Content-Location (RFC 2557), folds and blanks taken out."""
+    return "".join(decode_words(header_text(part.section.first("content-location"))).split())[:2000]
 
 
 def forwarded_name(octets: bytes, written: str) -> str:
@@ -131,35 +142,16 @@ def _with_inline(found: list[Attachment], references: frozenset[str]) -> list[At
     out = []
     for attachment in found:
         key = comparable(attachment.content_id)
-        inline = bool(key) and key in references and key not in seen
+        inline = key in references and key not in seen and _can_be_shown(attachment)
         seen.add(key)
         out.append(replace(attachment, inline=True) if inline else attachment)
     return out
 
 
-def _judged(attachment: Attachment, options: ParseOptions) -> Attachment:
-    reason = excluded(attachment, options.exclude_attachment_types)
-    return replace(attachment, left_out=reason) if reason else attachment
-
-
-def excluded(attachment: Attachment, entries: Iterable[str]) -> str | None:
-    """Say which excluded type a file is of: by declaration, by name, or by its bytes."""
-    actual = magic.sniff(attachment.data)
-    types = {attachment.declared_type, attachment.content_type, actual}
-    for entry in entries:
-        if _excludes(entry.strip().lower(), types, attachment, actual):
-            return f"excluded type {entry}"
-    return None
-
-
-def _excludes(entry: str, types: set[str], attachment: Attachment, actual: str) -> bool:
-    if entry == "application/exe":
-        return magic.is_executable(attachment.declared_type, actual, attachment.filename)
-    if "/" not in entry:
-        return attachment.filename.lower().endswith("." + entry.lstrip("*."))
-    if entry.endswith("/*"):
-        return any(found.startswith(entry[:-1]) for found in types)
-    return entry in types or entry == "*/*"
+def _can_be_shown(attachment: Attachment) -> bool:
+    """Tell whether a page may show it: an image, but SVG is a document that runs."""
+    kind = attachment.content_type
+    return kind.startswith("image/") and not kind.startswith("image/svg")
 
 
 def _without_repeats(found: list[Attachment]) -> list[Attachment]:

@@ -40,8 +40,8 @@ _SUBJECT = re.compile(
 )
 _ANSWER = re.compile(r"^\W*(?:re|aw|fwd?|wg|tr|sv|rv|antw)\s*(?:\[\d+\])?\s*:", re.IGNORECASE)
 _SYSTEM = re.compile(
-    r"no-?reply|do-?not-?reply|mail.?admin|admin@|-admin@|exchange|mail ?(?:delivery|gateway|system)"
-    r"|daemon|postmaster|bounce",
+    r"no-?reply|do-?not-?reply|mail.?admin|admin@|-admin@|exchange"
+    r"|mail ?(?:delivery|gateway|system)|daemon|postmaster|bounce",
     re.IGNORECASE,
 )
 _PHRASE = re.compile(
@@ -52,7 +52,8 @@ _PHRASE = re.compile(
     r"|returned (?:to (?:the )?sender|mail)|mail(?:box)? (?:is )?full|user unknown|unknown user"
     r"|no such user|does not exist|address(?:es)? rejected|recipient(?:s)? (?:address )?rejected"
     r"|following (?:recipient|address|destination|user)s?|out of storage|over quota"
-    r"|could not be sent|duplicated message-id|送信できません|配信できません|宛先|以下のメールアドレス"
+    r"|could not be sent|duplicated message-id"
+    r"|送信できません|配信できません|宛先|以下のメールアドレス"
     r"|(?:nicht|un).{0,10}zu(?:ge)?stell|n'a pas pu être|non può essere|no (?:se )?pudo"
     r"|\b[45]\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b",
     re.IGNORECASE,
@@ -76,7 +77,9 @@ _ORIGINAL_BELOW = re.compile(
 _ADDRESS = re.compile(
     r"(?<![\w.+=@-])([\w.+=%&'*/!#$^~-]{1,64}@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63})(?![\w@])"
 )
-_ORIGINAL_ID = re.compile(r"^[ \t>|]*message-id:[ \t]*<([^<>\s]{1,900})>", re.IGNORECASE | re.MULTILINE)
+_ORIGINAL_ID = re.compile(
+    r"^[ \t>|]*message-id:[ \t]*<([^<>\s]{1,900})>", re.IGNORECASE | re.MULTILINE
+)
 _JSON_ADDRESS = re.compile(r"emailAddress\\?\"\s*:\s*\\?\"([^\"\\\s]{3,320})\\?\"")
 
 

@@ -101,6 +101,8 @@ _MEANT = {
     "visual": "iso-8859-8",
 }
 _REFUSED = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"}
+# Text in these is never valid UTF-8 by chance, unless it has no accents at all.
+_SINGLE_BYTE = {"cp1252", "iso8859-15", "iso8859-2", "cp1250", "cp1254", "mac-roman", "cp850"}
 _SQUEEZE = re.compile(r"[^a-z0-9]+")
 _WINDOWS = re.compile(r"(?:x-?)?(?:ms-?)?(?:win(?:dows)?|cp|ibm|codepage)[-_ ]?(\d{3,5})")
 _ISO_8859 = re.compile(r"iso[-_ ]?8859[-_ ]?(\d{1,2})")
@@ -174,6 +176,8 @@ def _climb(octets: bytes, declared: str) -> Decoded:
     if octets.isascii() and codec in ("", "us-ascii", "utf-8", "cp1252"):
         return _seven_bit(octets, declared, defect)
     if codec and codec != "us-ascii":
+        if codec in _SINGLE_BYTE and (text := _strict(octets, "utf-8")) is not None:
+            return Decoded(text, "utf-8", f"UTF-8 declared as {codec}")
         text = _strict(octets, codec)
         if text is not None:
             return Decoded(text, codec)

@@ -130,7 +130,7 @@ class _Sorter:
 
 
 def _another_text(child: Part, chosen: Part | None) -> bool:
-    """Tell whether a misused alternative carries a second text of the chosen type: both are read."""
+    """Tell whether a misused alternative has a second text of the chosen type: both are read."""
     if chosen is None or chosen.is_multipart or child.content_type != chosen.content_type:
         return False
     return child.encoded.strip() != chosen.encoded.strip() and may_be_body(child, first=False)

@@ -27,8 +27,16 @@ class _Run:
 
 
 def header_text(raw: bytes, charset: str = "") -> str:
-    """Turn the bytes of a header field into text: UTF-8 (RFC 6532), else the ladder."""
-    return raw.decode("ascii") if raw.isascii() and b"\x1b" not in raw else decode(raw, charset)[0]
+    """Turn the bytes of a header field into text: UTF-8 (RFC 6532), else by the ladder.
+
+    ``charset`` is the body's, which senders of raw 8-bit fields mostly use there, too.
+    """
+    if b"\x1b" in raw:
+        return decode(raw, charset).text
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return decode(raw, charset).text
 
 
 def decode_words(text: str) -> str:

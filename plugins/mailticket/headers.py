@@ -9,7 +9,7 @@ from mailticket import automatic
 from mailticket.addresses import AddressList, read_addresses
 from mailticket.charsets import one_line, scrub
 from mailticket.encoded_words import decode_words, header_text
-from mailticket.fields import FieldSection
+from mailticket.fields import FieldSection, read_parameters
 from mailticket.message import Address, HeaderSection, Limits
 
 _ID = re.compile(r"<([^<>]{1,2000})>")
@@ -22,10 +22,11 @@ def header_section(
     section: FieldSection, date: datetime | None, defects: tuple[str, ...], limits: Limits
 ) -> HeaderSection:
     """Decode a header section whose date was read already."""
-    reader = _AddressReader(section, limits.addresses)
+    charset = read_parameters(section.first("content-type")).get("charset")
+    reader = _AddressReader(section, limits.addresses, charset)
     to, cc = reader.all("to"), reader.all("cc")
     reply_to = reader.all("reply-to")
-    sender = _sender(section)
+    sender = _sender(section, charset)
     return HeaderSection(
         message_id=message_id(section),
         in_reply_to=_ids(section, "in-reply-to"),
@@ -35,26 +36,26 @@ def header_section(
         reply_to=reply_to,
         to=to,
         cc=cc,
-        subject=subject(section),
+        subject=subject(section, charset),
         automatic=automatic.by_header(section),
-        fields=tuple((name, field_text(value)) for name, value in section.fields),
+        fields=tuple((name, field_text(value, charset)) for name, value in section.fields),
         defects=(*section.defects, *defects, *reader.defects),
     )
 
 
-def field_text(raw: bytes) -> str:
+def field_text(raw: bytes, charset: str = "") -> str:
     """Turn a raw field value into text that is safe to store, encoded words left as they are."""
-    return scrub(header_text(raw))
+    return scrub(header_text(raw, charset))
 
 
-def decoded(raw: bytes) -> str:
+def decoded(raw: bytes, charset: str = "") -> str:
     """Decode an unstructured field on one line."""
-    return one_line(decode_words(header_text(raw)))
+    return one_line(decode_words(header_text(raw, charset)))
 
 
-def subject(section: FieldSection) -> str:
+def subject(section: FieldSection, charset: str = "") -> str:
     """Give the first Subject that says something."""
-    texts = (decoded(raw) for raw in section.all("subject"))
+    texts = (decoded(raw, charset) for raw in section.all("subject"))
     return next((text for text in texts if text), "")
 
 
@@ -84,11 +85,12 @@ def _squeezed(text: str) -> str:
     return "".join(scrub(text).split())[:_LONGEST_ID]
 
 
-def _sender(section: FieldSection) -> Address | None:
+def _sender(section: FieldSection, charset: str) -> Address | None:
     """Give the first usable address of From, else of Sender (RFC 5322, 3.6.2)."""
     bare: Address | None = None
     for name in ("from", "sender"):
-        found = read_addresses([header_text(raw) for raw in section.all(name)], 20).addresses
+        texts = [header_text(raw, charset) for raw in section.all(name)]
+        found = read_addresses(texts, 20).addresses
         for address in found:
             if "@" in address.address:
                 return address
@@ -99,14 +101,15 @@ def _sender(section: FieldSection) -> Address | None:
 class _AddressReader:
     """Reads the address fields of one section, within one limit for all of them."""
 
-    def __init__(self, section: FieldSection, limit: int) -> None:
+    def __init__(self, section: FieldSection, limit: int, charset: str) -> None:
         self.section = section
+        self.charset = charset
         self.limit = limit
         self.left = limit
         self.defects: list[str] = []
 
     def all(self, name: str) -> tuple[Address, ...]:
-        texts = [header_text(raw) for raw in self.section.all(name)]
+        texts = [header_text(raw, self.charset) for raw in self.section.all(name)]
         found: AddressList = read_addresses(texts, self.left)
         self.left -= len(found.addresses)
         if not found.complete:

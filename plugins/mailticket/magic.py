@@ -25,10 +25,10 @@ _OWN = (
     (b"BEGIN:VCALENDAR", "text/calendar"),
     (b"BEGIN:VCARD", "text/vcard"),
 )
-_SVG = re.compile(
-    rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,500}>|<!--.{0,2000}?-->|<!DOCTYPE[^>]{0,2000}>|\s)*<svg[\s>]",
-    re.IGNORECASE | re.DOTALL,
+_SVG_START = re.compile(
+    rb"\A(?:\xef\xbb\xbf)?\s{0,999}<(?:\?xml|!--|!doctype svg|svg)", re.IGNORECASE
 )
+_SVG = re.compile(rb"<(?:svg:)?svg[\s>]", re.IGNORECASE)
 GENERIC = frozenset(
     {
         "",
@@ -45,8 +45,8 @@ GENERIC = frozenset(
         "binary/octet-stream",
         "multipart/mixed",
         "text/plain",
-    }  # fmt: skip
-)
+    }
+)  # fmt: skip
 _EXECUTABLE_TYPES = frozenset(
     {
         "application/exe",
@@ -87,7 +87,65 @@ _EXECUTABLE_TYPES = frozenset(
     }
 )  # fmt: skip
 EXECUTABLE_EXTENSIONS = frozenset(
-    ["exe", "com", "scr", "pif", "bat", "cmd", "msi", "msp", "mst", "dll", "sys", "ocx", "cpl", "drv", "vbs", "vbe", "js", "jse", "ws", "wsf", "wsh", "wsc", "hta", "ps1", "psm1", "psd1", "ps1xml", "msh", "reg", "lnk", "inf", "scf", "jar", "jnlp", "apk", "dmg", "pkg", "command", "sh", "bash", "csh", "ksh", "elf", "dylib", "gadget", "application", "appref-ms", "chm", "hlp", "msc", "sct", "vb", "xll", "iso", "vhd", "deb", "rpm"]
+    [
+        "exe",
+        "com",
+        "scr",
+        "pif",
+        "bat",
+        "cmd",
+        "msi",
+        "msp",
+        "mst",
+        "dll",
+        "sys",
+        "ocx",
+        "cpl",
+        "drv",
+        "vbs",
+        "vbe",
+        "js",
+        "jse",
+        "ws",
+        "wsf",
+        "wsh",
+        "wsc",
+        "hta",
+        "ps1",
+        "psm1",
+        "psd1",
+        "ps1xml",
+        "msh",
+        "reg",
+        "lnk",
+        "inf",
+        "scf",
+        "jar",
+        "jnlp",
+        "apk",
+        "dmg",
+        "pkg",
+        "command",
+        "sh",
+        "bash",
+        "csh",
+        "ksh",
+        "elf",
+        "dylib",
+        "gadget",
+        "application",
+        "appref-ms",
+        "chm",
+        "hlp",
+        "msc",
+        "sct",
+        "vb",
+        "xll",
+        "iso",
+        "vhd",
+        "deb",
+        "rpm",
+    ]
 )
 
 
@@ -97,7 +155,7 @@ def sniff(octets: bytes) -> str:
     for mark, content_type in _OWN:
         if head.startswith(mark) and not (mark == b"MZ" and not _is_program(octets)):
             return content_type
-    if _SVG.match(head):
+    if _SVG_START.match(head) and _SVG.search(head):
         return "image/svg+xml"
     try:
         found = filetype.guess(head)

@@ -15,13 +15,12 @@ from html import escape
 import mailparser  # noqa: TID251 - this is the file that owns it
 
 from mailticket import bounces
-from mailticket.attachments import aliases, collected, content_id
+from mailticket.attachments import aliases, collected, identity, location
 from mailticket.body import Rendered, Source, rendered, source_of
 from mailticket.charsets import decode, one_line
 from mailticket.choice import Choice, choose
 from mailticket.dates import read_date
 from mailticket.embedded import comparable, extracted, referenced
-from mailticket.encoded_words import header_text
 from mailticket.errors import LimitExceeded
 from mailticket.fields import FieldSection, read_fields, section_size
 from mailticket.filenames import safe_name, shortened
@@ -209,21 +208,17 @@ def _locations(parts: list[Part]) -> dict[str, str]:
     """Say which Content-Location belongs to which Content-ID (RFC 2557)."""
     found: dict[str, str] = {}
     for part in parts:
-        location = one_line(header_text(part.section.first("content-location")))
-        identity = content_id(part)
-        if location and identity:
-            found.setdefault(location, identity)
+        if where := location(part):
+            found.setdefault(where, identity(part))
     return found
 
 
 def _without_holes(shown: Rendered, attachments: tuple[Attachment, ...]) -> Rendered:
     """Take images that were left out of the HTML, and point repeated ones at the one that stays."""
     same = aliases(attachments)
-    gone = {
-        each.content_id
-        for each in attachments
-        if each.left_out is not None and each.inline and comparable(each.content_id) not in same
-    }
+    stays = {comparable(each.content_id) for each in attachments if _is_shown(each)} | same.keys()
+    identities = {each.content_id for each in attachments if each.content_id}
+    gone = {each for each in identities if comparable(each) not in stays}
     if not same and not gone:
         return shown
 
@@ -239,6 +234,10 @@ def _without_holes(shown: Rendered, attachments: tuple[Attachment, ...]) -> Rend
         shown.new_part, html=mended(shown.new_part.html), cut_html=mended(shown.new_part.cut_html)
     )
     return replace(shown, body=body, new_part=new_part)
+
+
+def _is_shown(attachment: Attachment) -> bool:
+    return attachment.inline and attachment.left_out is None
 
 
 def _original(raw: bytes, header: HeaderSection) -> Attachment:

@@ -10,9 +10,11 @@ _LINK = re.compile(
     r"(?<![\w@])(?:(?P<url>(?:https?|ftp)://[^\s<>\"'`]{1,2000})|(?P<www>www\.[^\s<>\"'`]{3,2000})"
     r"|(?P<mail>[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}))"
 )
+_LINKED_AT_MOST = 500_000
+"""Characters of a paragraph in which links are looked for."""
 _TRAILING = ".,;:!?)]}'\"»”’>"
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*")
-_INDENT = re.compile(r"^[ \t]+|(?<= ) ", re.MULTILINE)
+_INDENT = re.compile(r"^[ \t]+|(?<= ) +", re.MULTILINE)
 
 
 def unflowed(text: str, *, delsp: bool) -> str:
@@ -40,8 +42,7 @@ def html_of(text: str) -> str:
 
 
 def _paragraph(text: str) -> str:
-    lines = _linked(text.rstrip()).split("\n")
-    return "<br>\n".join(_INDENT.sub(_hard_blanks, line) for line in lines)
+    return _INDENT.sub(_hard_blanks, _linked(text.rstrip())).replace("\n", "<br>\n")
 
 
 def _hard_blanks(blanks: re.Match[str]) -> str:
@@ -51,7 +52,7 @@ def _hard_blanks(blanks: re.Match[str]) -> str:
 def _linked(text: str) -> str:
     out: list[str] = []
     end = 0
-    for match in _LINK.finditer(text):
+    for match in _LINK.finditer(text, 0, _LINKED_AT_MOST):
         written = match[0].rstrip(_TRAILING) if match["mail"] is None else match[0]
         if written.count("(") > written.count(")") and match[0][len(written) :].startswith(")"):
             written += ")"

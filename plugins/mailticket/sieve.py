@@ -1,0 +1,68 @@
+"""Which attachments stay: excluded types, images too small, too big, or too many to open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from mailticket import images, magic
+from mailticket.image_headers import MAX_FRAMES
+from mailticket.message import Attachment
+from mailticket.options import ParseOptions
+
+
+class Sieve:
+    """Judges the attachments of one mail; what is decoded for all of them is bounded together."""
+
+    def __init__(self, options: ParseOptions) -> None:
+        self.options = options
+        self.pixels_left = 2 * options.limits.image_pixels
+
+    def judged(self, attachment: Attachment) -> Attachment:
+        """Say why an attachment is left out, or give it back, reduced if it is too big."""
+        if reason := excluded(attachment, self.options.exclude_attachment_types):
+            return replace(attachment, left_out=reason)
+        if not attachment.content_type.startswith("image/"):
+            return attachment
+        info = images.inspect(attachment.data)
+        return self._image(attachment, info) if info else attachment
+
+    def _image(self, attachment: Attachment, info: images.ImageInfo) -> Attachment:
+        smallest, largest = self.options.images_minimum_size, self.options.images_maximum_size
+        if info.width < smallest[0] or info.height < smallest[1]:
+            size = f"{info.width}x{info.height}, smallest is {smallest[0]}x{smallest[1]}"
+            return replace(attachment, left_out=f"image of {size}")
+        if info.width * info.height > self.options.limits.image_pixels:
+            return replace(attachment, inline=False)
+        if largest is None or (info.width <= largest[0] and info.height <= largest[1]):
+            return attachment
+        return self._reduced(attachment, info, largest)
+
+    def _reduced(
+        self, attachment: Attachment, info: images.ImageInfo, largest: tuple[int, int]
+    ) -> Attachment:
+        self.pixels_left -= info.width * info.height * min(info.frames, MAX_FRAMES)
+        if self.pixels_left < 0:
+            return attachment
+        smaller = images.reduce(attachment.data, largest, self.options.limits.image_pixels)
+        return replace(attachment, data=smaller) if smaller else attachment
+
+
+def excluded(attachment: Attachment, entries: Iterable[str]) -> str | None:
+    """Say which excluded type a file is of: by declaration, by name, or by its bytes."""
+    actual = magic.sniff(attachment.data)
+    types = {attachment.declared_type, attachment.content_type, actual}
+    for entry in entries:
+        if _excludes(entry.strip().lower(), types, attachment, actual):
+            return f"excluded type {entry}"
+    return None
+
+
+def _excludes(entry: str, types: set[str], attachment: Attachment, actual: str) -> bool:
+    if entry == "application/exe":
+        return magic.is_executable(attachment.declared_type, actual, attachment.filename)
+    if "/" not in entry:
+        return attachment.filename.lower().endswith("." + entry.lstrip("*."))
+    if entry.endswith("/*"):
+        return any(found.startswith(entry[:-1]) for found in types)
+    return entry in types or entry == "*/*"
