@@ -22,11 +22,12 @@ from airflow.sdk import (  # noqa: TID251
 from airflow.sdk.exceptions import (  # noqa: TID251
     AirflowException,
     AirflowFailException,
+    AirflowSkipException,
 )
 
 from mailticket.airflow_access import Access, in_airflow
 from mailticket.config import INBOXES, SETTINGS, Configuration, Inbox
-from mailticket.errors import Fault, MailticketError
+from mailticket.errors import Fault, MailticketError, NeverBegan
 from mailticket.ingest import STEPS, begin, failures, take_step
 from mailticket.passage import Counts, Passage
 
@@ -155,6 +156,8 @@ def _take(step: str, inbox: str, context: dict[str, Any]) -> Counts:
         if step == "upsert_ticket":
             _announce(passage, context["outlet_events"])
         failed = failures(passage) if step == "report" else []
+    except NeverBegan as error:
+        raise AirflowSkipException(str(error)) from None
     except MailticketError as error:
         if error.transient:
             raise

@@ -9,6 +9,7 @@ A verdict is never an error (see ``decision.Verdict``); an error means that mach
     ├─ ConfigurationError      a value that a person typed is wrong (carries Faults)
     ├─ FileRefused             a file that a person hands in is wrong (carries its faults)
     ├─ NotFound                a name that a person typed does not exist (inbox, class, run)
+    ├─ NeverBegan              a later step of a run whose first one could not begin
     ├─ MessageGone             the message vanished from the mailbox (somebody removed it)
     ├─ LimitExceeded           a message passes one of the limits of SPEC 1.3
     ├─ RowRefused              PostgreSQL refuses this row (a constraint, a value)
@@ -71,6 +72,10 @@ class FileRefused(MailticketError):
 
 class NotFound(MailticketError):
     """A name that a person gave does not exist."""
+
+
+class NeverBegan(MailticketError):
+    """The run has no configuration: its first step said why, the others have nothing to do."""
 
 
 class MessageGone(MailticketError):

@@ -9,9 +9,11 @@ repeated or run by another worker at any moment. Tasks pass nothing to each othe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from mailticket import __version__
 from mailticket.config import Inbox
+from mailticket.errors import NeverBegan, StoreUnavailable
 from mailticket.passage import Counts, Outside, Passage
 from mailticket.rules import site_rules, table, versions
 from mailticket.steps.cleanup import cleanup
@@ -46,7 +48,10 @@ def begin(
     outside: Outside,
     clear_number: int = 0,
 ) -> Passage:
-    """Take the inbox's lease and give what a step works with; raises ``Lapsed``.
+    """Take the inbox's lease and give what a step works with.
+
+    Raises ``Lapsed`` while another pass holds the lease, ``NeverBegan`` for a step after ``fetch``
+    and ``filter`` of a run that neither of them could pin to a configuration.
 
     ``current`` gives the configuration of now; it is asked only where a run is to be pinned to it,
     so that a run goes on under its own when the Variable is broken meanwhile.
@@ -55,33 +60,47 @@ def begin(
     site = site_rules()
     acting = {"mailticket": __version__, **versions(site)}
     run = runs.find(name, run_name, clear_number)
+    if run is None and step not in PINS:
+        raise NeverBegan(f"run {run_name} of inbox {name} never began: there is nothing to do")
     if run is None or (step in PINS and not runs.is_pinned(run)):
         run = runs.pin(current(), run_name, clear_number, acting)
-    runs.take_lease(name, run_name)
+    if step != "report":  # it only counts, and must not wait for the next pass
+        runs.take_lease(name, run_name)
     return Passage(db, runs.configuration(run), run, table(site), outside)
 
 
 def take_step(p: Passage, step: str) -> Counts:
-    """Take one step and remember that it came to its end."""
+    """Take one step and remember that it came to its end.
+
+    The lease is given back after the last step that works on rows or mailbox, and by a step that
+    fails: the next pass need not wait for it to run out.
+    """
     p.outside.progress(step, 0, None)
-    counts = STEPS[step](p)
-    p.runs.finish_step(p.run, step, counts)
-    if step == "report":
-        p.runs.release_lease(p.inbox.name, p.run.name)
+    try:
+        counts = STEPS[step](p)
+        p.runs.finish_step(p.run, step, counts)
+    except Exception:
+        _give_lease_back(p)
+        raise
+    if step == "cleanup":
+        _give_lease_back(p)
     return counts
+
+
+def _give_lease_back(p: Passage) -> None:
+    # With the database out of reach it runs out by itself, and the first error is the one to tell.
+    with suppress(StoreUnavailable):
+        p.runs.release_lease(p.inbox.name, p.run.name)
 
 
 def run_once(
     db: Database, inbox: Inbox, run_name: str, outside: Outside
 ) -> tuple[Counts, list[str]]:
     """Take all steps one after the other; give the counts by verdict and what failed."""
-    try:
-        for step in STEPS:
-            passage = begin(db, inbox.name, step, run_name, lambda: inbox, outside)
-            counts = take_step(passage, step)
-        return counts, failures(passage)
-    finally:
-        Runs(db).release_lease(inbox.name, run_name)
+    for step in STEPS:
+        passage = begin(db, inbox.name, step, run_name, lambda: inbox, outside)
+        counts = take_step(passage, step)
+    return counts, failures(passage)
 
 
 __all__ = ["PINS", "STEPS", "begin", "failures", "run_once", "summary", "take_step"]
