@@ -27,6 +27,18 @@ def test_flags_and_bracketed_names_are_read() -> None:
     assert about[b"BODY[HEADER.FIELDS (DATE FROM)]"] == b"x"
 
 
+@pytest.mark.parametrize(
+    ("line", "uid"),
+    [
+        (b'2 (UID 7 X "a b) UID 9")', 7),
+        (b'3 (INTERNALDATE "22 (x) UID 77" UID 8)', 8),
+        (b'3 (X "a \\" UID 77" UID 8)', 8),
+    ],
+)
+def test_a_uid_inside_a_string_is_no_uid(line: bytes, uid: int) -> None:
+    assert list(fetched([line])) == [uid]
+
+
 def test_literals_of_one_response_stay_together() -> None:
     pieces = [(b"1 (UID 4 BODY[HEADER] {2}", b"h)"), (b" BODY[] {3}", b"(b\n"), b")", b"2 (UID 5)"]
     found = fetched(pieces)

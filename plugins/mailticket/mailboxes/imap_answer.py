@@ -27,6 +27,9 @@ _TOKEN = re.compile(
     rb'|(?P<atom>(?:[^\s()"\[]|\[(?:[^\[\]]{0,1000}\])?)+))',
     re.DOTALL,
 )
+# Listings are long and plain: numbers and simple strings are read without the tokenizer.
+_FLAT = re.compile(rb'\d+ \((?:[A-Z0-9.]+ (?:\d+|"[^"\\]*")(?: |(?=\))))+\)')
+_FLAT_PAIR = re.compile(rb'([A-Z0-9.]+) (?:(\d+)|"([^"]*)")')
 _DEPTH = 20
 _DIGITS = 20
 """No number of IMAP is as long: 64 bits are 19 digits (RFC 9051, 9)."""
@@ -140,6 +143,9 @@ def _is_nil(value: Token) -> bool:
 
 def _attributes(response: list[Piece]) -> dict[bytes, Token]:
     """Read ``n (name value …)``; the sequence number is of no use to us."""
+    if len(response) == 1 and isinstance(response[0], bytes) and _FLAT.fullmatch(response[0]):
+        plain = _FLAT_PAIR.findall(response[0])
+        return {name: Atom(digits) if digits else string for name, digits, string in plain}
     try:
         found = tokens(response)
     except ValueError:
