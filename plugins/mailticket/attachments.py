@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import mimetypes
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from mailticket import magic
+from mailticket import magic, tnef
 from mailticket.charsets import scrub
 from mailticket.choice import written_name
 from mailticket.embedded import Embedded, comparable
@@ -55,7 +54,7 @@ def collected(
     """Decode attached parts and embedded images; ``references`` are the Content-IDs shown."""
     namer = _Namer()
     defects: list[str] = []
-    found = [*_from_parts(parts, namer, defects), *_from_html(embedded, namer)]
+    found = [*_from_parts(parts, namer, defects), *_from_inside(embedded, namer)]
     shown = _with_inline(found, references)
     sieve = Sieve(options)
     judged = [sieve.judged(attachment) for attachment in shown]
@@ -75,7 +74,7 @@ def _attachment(part: Part, octets: bytes, namer: _Namer) -> Attachment:
     declared = part.content_type
     written = written_name(part)
     actual = magic.sniff(octets)
-    content_type = magic.best_type(declared, actual, _type_of_name(written))
+    content_type = magic.best_type(declared, actual, magic.type_of_name(safe_name(written)))
     name = namer.name(written, content_type)
     if declared in FORWARDED:
         name = forwarded_name(octets, safe_name(written)) or name
@@ -89,15 +88,21 @@ def _attachment(part: Part, octets: bytes, namer: _Namer) -> Attachment:
     )
 
 
-def _from_html(embedded: Iterable[Embedded], namer: _Namer) -> Iterator[Attachment]:
+def is_winmail(part: Part) -> bool:
+    """Tell Outlook's container by its type or by its name."""
+    return part.content_type in tnef.TYPES or written_name(part).lower() == "winmail.dat"
+
+
+def _from_inside(embedded: Iterable[Embedded], namer: _Namer) -> Iterator[Attachment]:
     for image in embedded:
         content_type = magic.best_type(image.content_type, magic.sniff(image.octets), "")
         yield Attachment(
-            filename=namer.name("", content_type),
+            filename=namer.name(image.filename, content_type),
             content_type=content_type,
             declared_type=image.content_type,
             data=image.octets,
             content_id=image.content_id,
+            left_out=image.left_out,
         )
 
 
@@ -122,10 +127,6 @@ def forwarded_name(octets: bytes, written: str) -> str:
     if not stem:
         return ""
     return shortened(stem if stem.lower().endswith(".eml") else stem + ".eml")
-
-
-def _type_of_name(written: str) -> str:
-    return (mimetypes.guess_type(safe_name(written), strict=False)[0] or "") if written else ""
 
 
 def _with_extension(name: str, content_type: str) -> str:

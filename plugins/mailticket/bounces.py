@@ -7,7 +7,7 @@ counts only together with a sender or a subject that fits, and never in somebody
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from mailticket.automatic import from_daemon, from_mailer_daemon
@@ -18,10 +18,12 @@ from mailticket.message import Automatic, HeaderSection
 from mailticket.parts import Part
 
 _REPORTS = frozenset({"message/delivery-status", "message/global-delivery-status"})
-_NOTICES = frozenset({"message/disposition-notification"})
+_NOTICES = frozenset({"message/disposition-notification", "message/feedback-report"})
 _ORIGINALS = frozenset(
     {"message/rfc822", "message/global", "text/rfc822-headers", "text/rfc822", "message/partial"}
 )
+_WHO = ("original-recipient", "final-recipient", "original-rcpt-to")
+"""RFC 3464, 2.3.1 and 2.3.2; RFC 5965, 3.2."""
 _BEGINNING = 3000
 _LOOKED_THROUGH = 60_000
 _RECIPIENTS = 50
@@ -83,7 +85,7 @@ _ORIGINAL_ID = re.compile(
 _JSON_ADDRESS = re.compile(r"emailAddress\\?\"\s*:\s*\\?\"([^\"\\\s]{3,320})\\?\"")
 
 
-def by_content(header: HeaderSection, parts: list[Part], text: str) -> Automatic | None:
+def by_content(header: HeaderSection, parts: Sequence[Part], text: str) -> Automatic | None:
     """Say why a mail is automatic: what its header section says, else what the body shows.
 
     ``parts`` are those that are no body; ``text`` is the body's.
@@ -98,7 +100,7 @@ def by_content(header: HeaderSection, parts: list[Part], text: str) -> Automatic
     return replace(found, failed_recipients=failed, about=about)
 
 
-def _bounced(header: HeaderSection, parts: list[Part], text: str) -> str:
+def _bounced(header: HeaderSection, parts: Sequence[Part], text: str) -> str:
     """Give the reason why this is a delivery report, ``""`` when it is none."""
     if any(part.content_type in _REPORTS for part in parts):
         return "a part of type message/delivery-status"
@@ -129,14 +131,14 @@ def _fits_sender(header: HeaderSection) -> bool:
     return header.from_ is None or _SYSTEM.search(str(header.from_)) is not None
 
 
-def _carries(parts: list[Part]) -> bool:
+def _carries(parts: Sequence[Part]) -> bool:
     return any(part.content_type in _ORIGINALS for part in parts)
 
 
 # --- who could not be reached ------------------------------------------------------------------
 
 
-def _failed(header: HeaderSection, parts: list[Part], text: str) -> tuple[str, ...]:
+def _failed(header: HeaderSection, parts: Sequence[Part], text: str) -> tuple[str, ...]:
     """Name the recipients, by the best evidence: the report, Exim's field, the text."""
     found = list(_reported(parts)) or _ADDRESS.findall(header.first("x-failed-recipients")[:5000])
     if not found:
@@ -144,10 +146,10 @@ def _failed(header: HeaderSection, parts: list[Part], text: str) -> tuple[str, .
     return tuple(dict.fromkeys(found))[:_RECIPIENTS]
 
 
-def _reported(parts: list[Part]) -> Iterator[str]:
+def _reported(parts: Sequence[Part]) -> Iterator[str]:
     """RFC 3464, 2.3: one group of fields for each recipient, the first group for the message."""
     for part in parts:
-        if part.content_type not in _REPORTS:
+        if part.content_type not in _REPORTS | _NOTICES:
             continue
         octets = part.payload().octets[:_LOOKED_THROUGH].replace(b"\r\n", b"\n")
         for group in re.split(rb"\n[ \t]*\n", octets):
@@ -155,7 +157,7 @@ def _reported(parts: list[Part]) -> Iterator[str]:
             action = fields.first("action").strip().lower()
             if action.startswith((b"deliver", b"relay", b"expand")):
                 continue
-            written = fields.first("original-recipient") or fields.first("final-recipient")
+            written = next(filter(None, map(fields.first, _WHO)), b"")
             yield from _ADDRESS.findall(decode(written[:1000]).text.replace(";", " "))[:1]
 
 
@@ -175,7 +177,7 @@ def _in_text(header: HeaderSection, text: str) -> list[str]:
 # --- which mail it is about --------------------------------------------------------------------
 
 
-def _about(header: HeaderSection, parts: list[Part], text: str) -> tuple[str, ...]:
+def _about(header: HeaderSection, parts: Sequence[Part], text: str) -> tuple[str, ...]:
     """Name the mail that came back or was answered, then what the report refers to."""
     ids = [*_original_ids(parts), *_ORIGINAL_ID.findall(text[:_LOOKED_THROUGH])]
     ids += header.in_reply_to or header.references[-1:]

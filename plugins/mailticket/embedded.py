@@ -20,11 +20,13 @@ _MOST = 500
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """One image taken out of the HTML; its bytes, and the Content-ID it got."""
+    """A file found inside another: an image in HTML with the Content-ID it got, or a named one."""
 
     content_type: str
     content_id: str
     octets: bytes
+    filename: str = ""
+    left_out: str | None = None
 
 
 def extracted(html: str) -> tuple[str, tuple[Embedded, ...]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import email
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from html import escape
 
@@ -16,18 +16,18 @@ import mailparser  # noqa: TID251 - this is the file that owns it
 
 from mailticket import bounces
 from mailticket.attachments import aliases, collected, identity, location
-from mailticket.body import Rendered, Source, rendered, source_of
+from mailticket.body import Rendered, Source, rendered
 from mailticket.charsets import decode, one_line
-from mailticket.choice import Choice, choose
+from mailticket.content import read_content
 from mailticket.dates import read_date
-from mailticket.embedded import comparable, extracted, referenced
+from mailticket.embedded import comparable, referenced
 from mailticket.errors import LimitExceeded
 from mailticket.fields import FieldSection, read_fields, section_size
 from mailticket.filenames import safe_name, shortened
 from mailticket.headers import decoded, header_section
 from mailticket.message import Attachment, HeaderSection, Limits, Message, NewPart
 from mailticket.options import ParseOptions
-from mailticket.parts import Part, read_tree
+from mailticket.parts import Part
 from mailticket.quotation import is_forward
 from mailticket.sanitise import drop_images
 
@@ -138,16 +138,6 @@ def _with_offset(moment: datetime | None, offset: object) -> datetime | None:
 # --- the whole message -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What was taken from the tree before anything was rendered."""
-
-    choice: Choice
-    source: Source
-    complete: bool
-    defects: tuple[str, ...]
-
-
 def parse(raw: bytes, options: ParseOptions = _NO_OPTIONS) -> Message:
     """Decode a whole original."""
     raw = _straightened(raw)
@@ -164,34 +154,25 @@ def parse(raw: bytes, options: ParseOptions = _NO_OPTIONS) -> Message:
 def _message(
     raw: bytes, section: FieldSection, header: HeaderSection, options: ParseOptions
 ) -> Message:
-    read = _read(raw, section, options)
-    html, embedded = (
-        extracted(read.source.text) if read.source.content_type == "text/html" else ("", ())
-    )
-    source = replace(read.source, text=html) if html else read.source
-    locations = _locations(read.choice.attached)
-    shown = rendered(source, options, locations, reply=is_reply(header, source))
-    attached = collected(read.choice.attached, embedded, referenced(shown.body.html), options)
+    content = read_content(raw, section, options)
+    source = content.source
+    reply = is_reply(header, source)
+    shown = rendered(source, options, _locations(content.attached), reply=reply)
+    attached = collected(content.attached, content.files, referenced(shown.body.html), options)
     shown = _without_holes(shown, attached.attachments)
-    defects = (*header.defects, *read.defects, *source.defects, *shown.defects, *attached.defects)
+    defects = (*header.defects, *content.defects, *source.defects, *shown.defects)
     attachments = attached.attachments
-    if not read.complete or any("limit_" in defect for defect in defects):
+    if not content.complete or any("limit_" in defect for defect in defects):
         attachments = (*attachments, _original(raw, header))
     return Message(
         header=header,
         body=shown.body,
         new_part=shown.new_part,
-        automatic=bounces.by_content(header, read.choice.attached, shown.body.text),
+        automatic=bounces.by_content(header, content.attached, shown.body.text),
         attachments=attachments,
-        defects=tuple(dict.fromkeys(defects)),
-        encrypted=read.choice.encrypted,
+        defects=tuple(dict.fromkeys((*defects, *attached.defects))),
+        encrypted=content.encrypted,
     )
-
-
-def _read(raw: bytes, section: FieldSection, options: ParseOptions) -> _Read:
-    tree = read_tree(raw, section, options.limits)
-    choice = choose(tree.root, options.body_parts_order)
-    return _Read(choice, source_of(choice.body), tree.complete, tree.defects)
 
 
 def is_reply(header: HeaderSection, source: Source) -> bool:
@@ -204,7 +185,7 @@ def is_reply(header: HeaderSection, source: Source) -> bool:
     return _CLEAR_QUOTE.search(text) is not None
 
 
-def _locations(parts: list[Part]) -> dict[str, str]:
+def _locations(parts: tuple[Part, ...]) -> dict[str, str]:
     """Say which Content-Location belongs to which Content-ID (RFC 2557)."""
     found: dict[str, str] = {}
     for part in parts:

@@ -20,6 +20,8 @@ class Sieve:
 
     def judged(self, attachment: Attachment) -> Attachment:
         """Say why an attachment is left out, or give it back, reduced if it is too big."""
+        if attachment.left_out is not None:
+            return attachment
         if reason := excluded(attachment, self.options.exclude_attachment_types):
             return replace(attachment, left_out=reason)
         if not attachment.content_type.startswith("image/"):
