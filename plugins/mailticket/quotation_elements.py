@@ -159,7 +159,7 @@ class _Elements:
         span = introduction_ending_at(self.texts, rows[-1])
         if span is not None and span.rank > Introduction.ABOVE_A_CONTAINER:
             self.quotes.attribution_rows.update(row for row in rows if row >= span.first)
-        elif len(rows) == 1 or self.texts[rows[-1]].endswith(":"):
+        elif self.texts[rows[-1]].endswith(":"):
             self.quotes.attribution_rows.add(rows[-1])
 
     def _is_outlook_header(self, at: int, style: str) -> bool:

@@ -79,7 +79,7 @@ LABELS: dict[str, Kind] = {
 """Lower-case label without its colon → what it introduces."""
 
 WROTE = (
-    "wrote|writes|has written|said",
+    "wrote|writes|has written",
     "a écrit|a ecrit|ont écrit|écrivait|écrit",
     "schrieb|schrieben|hat geschrieben|geschrieben|folgendes geschrieben|schreibt",
     "escribió|escribio|ha escrito|escribiste",

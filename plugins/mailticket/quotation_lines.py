@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mailticket.quotation_headers import header_block_at
+from mailticket.quotation_headers import header_block_at, label_of
 from mailticket.quotation_marks import (
     Introduction,
     Span,
@@ -168,14 +168,16 @@ class _Body:
         if not self.built_in.introductions or not ends_like_introduction(self.plain[at]):
             return None
         span = introduction_ending_at(self.plain, at)
-        return span if span and self._introduces(span, min(self.next[at], end)) else None
+        return span if span and self._introduces(span, min(self.next[at], end), end) else None
 
-    def _introduces(self, span: Span, following: int) -> bool:
+    def _introduces(self, span: Span, following: int, end: int) -> bool:
         if span.certain:
             return True
-        if following == len(self.lines) or not self._quote_at(following):
+        if following == len(self.lines):
             return False
-        return span.rank > Introduction.ABOVE_A_CONTAINER or self.lines[following].certain
+        if span.rank == Introduction.ABOVE_A_CONTAINER:
+            return self.lines[following].certain
+        return following == end or self._quote_at(following)
 
     def _quote_at(self, at: int) -> bool:
         return self.quoted[at] or self.plain[at].startswith("|")
@@ -209,9 +211,10 @@ class _Body:
         old = {at for span in spans for at in range(span.first, span.last + 1)}
         for span in spans:
             old.update(self._marked_by_bars(self.next[span.last]))
-        alone = not spans
-        for first, stop in self._blocks():
-            if not (alone and self._is_senders_own(first)):
+        blocks = list(self._blocks())
+        quotes_nobody = not spans and bool(blocks) and any(map(self.shows, range(blocks[0][0])))
+        for first, stop in blocks:
+            if not (quotes_nobody and self._is_senders_own(first, stop, len(blocks))):
                 old.update(range(first, stop))
         if old:
             old.update(at for at, text in enumerate(self.plain) if _INITIALS.match(text))
@@ -233,15 +236,18 @@ class _Body:
                 yield first, at
             at += 1
 
-    def _is_senders_own(self, first: int) -> bool:
-        """Tell whether quote signs, in a mail that quotes nobody, mark pasted lines.
+    def _is_senders_own(self, first: int, stop: int, blocks: int) -> bool:
+        """Tell whether quote signs, in a mail that quotes nobody, mark the sender's own lines.
 
-        Python's prompt is no quote, nor is what the sender's own words with a colon announce.
+        Python's prompt is no quote, nor is what words with a colon announce, nor a comparison or
+        a path of menus in the middle of a sentence.
         """
-        if self.lines[first].certain:
+        inside = self.plain[first].lstrip("> ")
+        if self.lines[first].certain or ends_like_introduction(inside) or label_of(inside):
             return False
         if _PROMPT.match(self.lines[first].text):
             return True
-        above = next((text for text in reversed(self.plain[max(0, first - 2) : first]) if text), "")
-        inside = self.plain[first].lstrip("> ")
-        return above.endswith(":") and not ends_like_introduction(inside)
+        if next(filter(None, self.plain[max(0, first - 2) : first][::-1]), "").endswith(":"):
+            return True
+        goes_on = self.next[stop - 1] < len(self.lines)
+        return blocks == 1 and goes_on and self.plain[first - 1][-1:].isalnum()

@@ -222,7 +222,7 @@ def _last_verb(text: str) -> re.Match[str] | None:
 def _rank_with_verb(text: str, verb: re.Match[str]) -> tuple[Introduction, bool]:
     clock, mail = bool(_CLOCK.search(text)), bool(_MAIL.search(text))
     dated = clock or bool(_DATE.search(text))
-    certain = (clock or "<" in text) and not _is_prose(text, verb)
+    certain = ((clock and bool(_DATE.search(text))) or "<" in text) and not _is_prose(text, verb)
     if dated and _starts_dated(text):
         return Introduction.DATED, certain
     if dated and mail:

@@ -76,7 +76,7 @@ class _Removal:
     def _mark_emptied(self) -> None:
         """Let elements go that showed something and show nothing now, and what trails behind."""
         tree = self.tree
-        had = bytearray(tree.seen(at) for at in range(len(tree.nodes)))
+        self.had = had = bytearray(tree.seen(at) for at in range(len(tree.nodes)))
         has = bytearray(had[at] and not self.gone[at] for at in range(len(tree.nodes)))
         last = max((at for at, shows in enumerate(has) if shows), default=0)
         for at in range(len(tree.nodes) - 1, 0, -1):
@@ -107,5 +107,7 @@ class _Removal:
     def _html_of(self, at: int) -> str:
         if at in self.partly:
             return escape(self.partly[at][1], quote=False)
+        if not self.had[at] and self.tree.tags[at] not in ("br", "hr"):
+            return ""
         html = self.tree.nodes[at].html or ""
         return html if self.tree.tags[at] in _JOINED else f"{html}\n"

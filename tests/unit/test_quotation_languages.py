@@ -55,7 +55,9 @@ INTRODUCTIONS = {
     "nl thunderbird": "Op 05-05-2026 om 12:04 schreef Ann Lee:",
     "nl inbox": "Op di 5 mei 2026 12:04 schreef Ann Lee <ann@x.example>:",
     "pl gmail": "wt., 5 maj 2026 o 12:04 Ann Lee <ann@x.example> napisał(a):",
-    "pl apple": "Wiadomość napisana przez Ann Lee <ann@x.example> w dniu 05.05.2026, o godz. 12:04:",
+    "pl apple": (
+        "Wiadomość napisana przez Ann Lee <ann@x.example> w dniu 05.05.2026, o godz. 12:04:"
+    ),
     "pl thunderbird": "W dniu 05.05.2026 o 12:04, Ann Lee pisze:",
     "pl roundcube": "W dniu 2026-05-05 12:04, Ann Lee napisał(a):",
     "pl onet": "Dnia 5 maja 2026 12:04 Ann Lee <ann@x.example> napisał(a):",
@@ -96,7 +98,9 @@ INTRODUCTIONS = {
     "tr thunderbird": "5.05.2026 12:04 tarihinde Ann Lee yazdı:",
     "el gmail": "Στις Τρί 5 Μαΐ 2026 στις 12:04 μ.μ., ο/η Ann Lee <ann@x.example> έγραψε:",
     "lt gmail": "2026-05-05, an, 12:04 Ann Lee <ann@x.example> rašė:",
-    "lv gmail": "otrd., 2026. g. 5. maijs, plkst. 12:04 — lietotājs Ann Lee (<ann@x.example>) rakstīja:",
+    "lv gmail": (
+        "otrd., 2026. g. 5. maijs, plkst. 12:04 — lietotājs Ann Lee (<ann@x.example>) rakstīja:"
+    ),
     "et gmail": "Kontakt Ann Lee (<ann@x.example>) kirjutas kuupäeval T, 5. mai 2026 kell 12:04:",
     "ca gmail": "Missatge de Ann Lee <ann@x.example> del dia dt., 5 de maig 2026 a les 12:04:",
     "zh-cn gmail": "Ann Lee <ann@x.example> 于2026年5月5日周二 12:04写道：",
@@ -108,8 +112,13 @@ INTRODUCTIONS = {
     "ja thunderbird": "On 2026/05/05 12:04, Ann Lee wrote:",
     "ko gmail": "2026년 5월 5일 (화) 오후 12:04, Ann Lee <ann@x.example>님이 작성:",
     "ko apple": "2026. 5. 5. 오후 12:04, Ann Lee <ann@x.example> 작성:",
-    "ar gmail": "في الثلاثاء، 5 مايو 2026 في 12:04 م تمت كتابة ما يلي بواسطة Ann Lee <ann@x.example>:",
-    "he gmail": "\u202bבתאריך יום ג׳, 5 במאי 2026 ב-12:04 מאת \u202aAnn Lee\u202c\u200f <\u202aann@x.example\u202c\u200f>:\u202c",
+    "ar gmail": (
+        "في الثلاثاء، 5 مايو 2026 في 12:04 م تمت كتابة ما يلي بواسطة Ann Lee <ann@x.example>:"
+    ),
+    "he gmail": (
+        "\u202bבתאריך יום ג׳, 5 במאי 2026 ב-12:04 מאת \u202aAnn Lee\u202c\u200f "
+        "<\u202aann@x.example\u202c\u200f>:\u202c"
+    ),
     "fa gmail": "در تاریخ سه‌شنبه ۵ مهٔ ۲۰۲۶، ۱۲:۰۴ Ann Lee <ann@x.example> نوشت:",
     "vi gmail": "Vào Th 3, 5 thg 5, 2026 vào lúc 12:04 Ann Lee <ann@x.example> đã viết:",
     "id gmail": "Pada tanggal Sel, 5 Mei 2026 pukul 12.04 Ann Lee <ann@x.example> menulis:",

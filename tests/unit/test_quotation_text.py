@@ -1,0 +1,56 @@
+"""Plain-text replies of tests/messages/quotation/text_replies.toml, and bounds."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from mailticket.quotation import Cut, new_part_of_text
+
+MAILS = tomllib.loads(
+    (Path(__file__).parents[1] / "messages/quotation/text_replies.toml").read_text("utf-8")
+)["mail"]
+
+
+@pytest.mark.parametrize("mail", MAILS, ids=[mail["name"] for mail in MAILS])
+def test_the_new_part_is_what_the_sender_wrote(mail: dict[str, str]) -> None:
+    cut = new_part_of_text(mail["text"])
+    if "kept" not in mail:
+        assert cut == Cut(mail["text"])
+        return
+    assert cut.kept.split("\n") == mail["kept"].split("\n")
+    assert sorted((cut.kept + "\n" + cut.cut).split()) == sorted(mail["text"].split())
+
+
+@pytest.mark.parametrize("mail", MAILS, ids=[mail["name"] for mail in MAILS])
+def test_what_stays_is_not_cut_again(mail: dict[str, str]) -> None:
+    once = new_part_of_text(mail["text"])
+    assert new_part_of_text(once.kept) == Cut(once.kept)
+
+
+def test_blank_lines_and_indentation_of_the_new_part_stay_as_they_are() -> None:
+    text = "Formatted\n\n\n  - a\n\tb\n\n\n    c\n"
+    assert new_part_of_text(text).kept == text
+
+
+def test_an_empty_body_has_an_empty_new_part() -> None:
+    assert new_part_of_text("") == Cut("")
+
+
+def test_nul_and_half_surrogates_leave_the_text() -> None:
+    cut = new_part_of_text("a\0b\ud800\n> c\udfff")
+    assert cut == Cut("a\ufffdb\ufffd", "> c\ufffd")
+
+
+def test_beyond_the_lines_that_are_looked_at_all_shares_the_lot_of_the_old_message() -> None:
+    old = "\n".join(["old line"] * 30_000)
+    cut = new_part_of_text(f"New.\n\n-----Original Message-----\n{old}")
+    assert cut.kept == "New."
+    assert cut.cut.count("old line") == 30_000
+
+
+def test_beyond_the_lines_that_are_looked_at_quotes_stay() -> None:
+    text = "\n".join(["log line"] * 30_000) + "\n> quoted"
+    assert new_part_of_text(text) == Cut(text)
