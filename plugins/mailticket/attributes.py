@@ -53,8 +53,9 @@ _BY_PATTERN: dict[str, re.Pattern[str]] = {
 FOR_ALL = frozenset(_BY_PATTERN) | {"style", "title"}
 """Presentational attributes, whatever the element."""
 FOR_IMAGES = frozenset({"src", "alt", "data-remote-src"})
-LINK_REL = "noopener noreferrer nofollow"
-LINK_TARGET = "_blank"
+FOR_LINKS = frozenset({"href", "target", "rel"})
+_REL = "noopener noreferrer nofollow"
+_TARGET = "_blank"
 
 
 def chosen(
@@ -65,8 +66,8 @@ def chosen(
         return _image(attributes, image_style, locations)
     kept = {name: value for name, value in attributes.items() if name in FOR_ALL}
     _colour_block(tag, attributes, kept)
-    if tag == "a" and "href" in attributes:
-        return {"href": attributes["href"]} | kept
+    if tag == "a" and (href := _link(attributes.get("href", ""))):
+        return {"href": href} | kept | {"target": _TARGET, "rel": _REL}
     if tag == "p" and attributes.get("class", "").lower().startswith("mso"):
         # The style sheet that took the margin from Outlook's paragraphs is gone.
         kept["style"] = f"margin:0;{kept.get('style', '')}"
@@ -142,18 +143,17 @@ def _words(value: str) -> str | None:
     return value[:MAX_WORDS]
 
 
-def _as_is(value: str) -> str | None:
-    return value
+def _same(value: str) -> Callable[[str], str]:
+    return lambda _value: value
 
 
 _RULES: dict[str, Callable[[str], str | None]] = {
     "href": _link,
+    "target": _same(_TARGET),
+    "rel": _same(_REL),
     "src": _embedded,
     "data-remote-src": _remote,
     "style": _style,
     "alt": _words,
     "title": _words,
-    # nh3 writes these two itself, with a constant value, and asks about them too.
-    "rel": _as_is,
-    "target": _as_is,
 }

@@ -112,7 +112,7 @@ def reduce(data: bytes, maximum: tuple[int, int], pixel_limit: int = 50_000_000)
     when it fits already, cannot be read, or has more than ``pixel_limit`` pixels in all frames.
     """
     info = inspect(data)
-    if info is None or info.pixels > pixel_limit or info.frames > MAX_FRAMES:
+    if info is None or _cost(info) > pixel_limit or info.frames > MAX_FRAMES:
         return None
     if info.width <= maximum[0] and info.height <= maximum[1]:
         return None
@@ -158,6 +158,11 @@ def _info(
     if orientation in _ON_ITS_SIDE:
         width, height = height, width
     return ImageInfo(format_, width, height, frames, has_alpha, orientation)
+
+
+def _cost(info: ImageInfo) -> int:
+    """Give the pixels to be held; the decoder of WebP holds two canvases whatever it shows."""
+    return max(info.pixels, 2 * info.width * info.height if info.format == "WEBP" else 0)
 
 
 def _opened(data: bytes, format_: str) -> Opened:

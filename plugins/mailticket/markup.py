@@ -29,7 +29,7 @@ MAX_NESTED = 32
 """Of one name, for elements that indent: text made from them grows with their depth."""
 MAX_FORMATTING = 24
 """Formatting elements open at once, within one table cell."""
-MAX_NODES = 250_000
+MAX_NODES = 150_000
 """Estimated size of the tree; what comes after that keeps its text only."""
 AMPERSAND, LESS_THAN = "\ufdd0", "\ufdd1"
 """Stand-ins in text: html5ever's time grows with the square of the references in one text, minutes
@@ -92,7 +92,7 @@ _ANY_TAG = re.compile(r"<[^<>]*>")
 Attributes = dict[str, str]
 """Lower-case name to value, its character references decoded."""
 Rewrite = Callable[[str, Attributes], Attributes | None]
-"""Given tag and attributes, says which attributes to write, or ``None`` to leave the tag out."""
+"""Given tag and attributes, says which attributes to write, or ``None`` to leave a void one out."""
 
 
 def bounded(html: str, rewrite: Rewrite) -> tuple[str, tuple[str, ...]]:
@@ -151,6 +151,8 @@ class _Writer:
     unclosed: set[str] = field(default_factory=set)
     """Ends that occur no more: searching for them again would make the reading quadratic."""
     nodes: int = 0
+    paragraphs: int = 0
+    """Started and not ended yet: the end of one that was never started makes an empty one."""
 
     def run(self) -> None:
         """Read to the end."""
@@ -236,12 +238,12 @@ class _Writer:
 
     def start(self, name: str, inside: str) -> None:
         """Write a start tag, unless it would nest too deep."""
-        attributes = self.rewrite(name, attributes_of(inside))
-        if attributes is None:
-            return
         if not self.opens(name):
             self.flattened[name] += 1
             self.defects[TOO_DEEP] = None
+            return
+        attributes = self.rewrite(name, attributes_of(inside))
+        if attributes is None:
             return
         self.nodes += (8 if name == "img" else 1) + len(self.cells[-1])
         written = "".join(f' {key}="{escaped(value)}"' for key, value in attributes.items())
@@ -257,6 +259,8 @@ class _Writer:
             if len(self.cells[-1]) >= MAX_FORMATTING:
                 return False
             self.cells[-1].append(name)
+        elif name == "p":
+            self.paragraphs += 1
         elif name in _TABLE_PARTS:
             self.back_to_table(name)
         elif name in CONTAINERS:
@@ -285,7 +289,8 @@ class _Writer:
         if self.flattened[name]:
             self.flattened[name] -= 1
         elif self.closes(name):
-            self.nodes += 1
+            self.nodes += name == "br" or (name == "p" and self.paragraphs == 0)
+            self.paragraphs -= name == "p" and self.paragraphs > 0
             self.out.append(f"</{name}>")
 
     def closes(self, name: str) -> bool:

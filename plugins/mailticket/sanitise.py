@@ -30,8 +30,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from mailticket.attributes import (
     FOR_ALL,
     FOR_IMAGES,
-    LINK_REL,
-    LINK_TARGET,
+    FOR_LINKS,
     chosen,
     permitted,
 )
@@ -43,17 +42,16 @@ ATTACHMENT = "attachment:"
 _ROUNDS = 6
 _NONE: Mapping[str, str] = MappingProxyType({})
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0-\ufdef\ufffe\uffff]")
+_UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0-\ufdef\ufeff\ufffe\uffff]")
 
 _CLEANER = nh3.Cleaner(
     tags=set(KNOWN),
     clean_content_tags={"script", "style", "title"},
-    attributes={"*": set(FOR_ALL), "img": set(FOR_IMAGES), "a": {"href"}},
+    attributes={"*": set(FOR_ALL), "img": set(FOR_IMAGES), "a": set(FOR_LINKS)},
     attribute_filter=permitted,
     url_schemes={"http", "https", "mailto", "tel", "cid", "data"},
     url_relative="deny",
-    link_rel=LINK_REL,
-    set_tag_attribute_values={"a": {"target": LINK_TARGET}},
+    link_rel=None,
 )
 
 
@@ -90,7 +88,7 @@ def sanitise(
 
 
 def storable(text: str) -> str:
-    """Remove what no database and no page takes: NUL, control characters, lone surrogates."""
+    """Remove what no database and no page takes: NUL, controls, lone surrogates, BOM."""
     if _SURROGATE.search(text):
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
     return _UNSTORABLE.sub("", text)
@@ -102,7 +100,7 @@ def _image_style(width: int) -> str:
 
 def _parsed(html: str) -> str:
     """Parse and serialise; references like ``&#1;`` may have brought control characters."""
-    clean = _CLEANER.clean(html.lstrip("\ufeff"))
+    clean = _CLEANER.clean(html)
     clean = _UNSTORABLE.sub("", clean.replace(AMPERSAND, "&amp;").replace(LESS_THAN, "&lt;"))
     return clean.replace("\r\n", "\n").replace("\r", "\n")
 
