@@ -33,7 +33,6 @@ class Show:
     def run(self) -> None:
         """Start everything and see the samples through; raises ``SamplesMissing``."""
         self.stack.start(self.progress)
-        self._load_reference()
         self.stack.airflow.wait_until_ready(
             lambda ill: self.progress.wait_for(f"Airflow starts: waiting for {ill}")
         )
@@ -72,10 +71,6 @@ class Show:
                 self.progress.say(fate.sentence())
                 seen = fate.decided_at
             time.sleep(1)
-
-    def _load_reference(self) -> None:
-        with self.progress.step("Organisations, persons, services, teams"):
-            self.stack.reference.load()
 
     def _send(self) -> None:
         """Send the samples that no inbox has seen: the mail server forgets, the tables do not."""

@@ -62,6 +62,9 @@ class Stack:
             self.reference.seed()
         with progress.step("mailticket's tables"):
             self.reference.migrate()
+        # Not while Airflow starts: its four components leave no core for anything else.
+        with progress.step("Organisations, persons, services, teams"):
+            self.reference.load()
         self.airflow.start()
 
     def stop(self) -> None:

@@ -99,7 +99,7 @@ def test_ctrl_c_stops_every_server_at_any_time(home: Path) -> None:
             start_new_session=True,
         )
         try:
-            while "Organisations" not in log.read_text() and demo.poll() is None:
+            while "Airflow starts" not in log.read_text() and demo.poll() is None:
                 time.sleep(0.1)
             # PostgreSQL, the demo, Airflow's four at least.
             assert len(servers_of(home)) > 5
