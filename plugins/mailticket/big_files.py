@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mailticket.errors import ServiceError
+from mailticket.errors import MailticketError, ServiceError
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _CHUNK = 1024**2
 
 
-def file_name(inbox: str, uidvalidity: int, uid: str) -> str:
-    """Name a file after the place of its message; nothing that a sender wrote is in it."""
-    return f"{_UNSAFE.sub('_', inbox)}-{uidvalidity}-{_UNSAFE.sub('_', uid)[:80]}.eml"
+def file_name(inbox: str, message: int, uidvalidity: int, uid: str) -> str:
+    """Name a file after its message and place; nothing that a sender wrote is in it."""
+    return f"{_UNSAFE.sub('_', inbox)}-{message}-{uidvalidity}-{_UNSAFE.sub('_', uid)[:80]}.eml"
 
 
 def save(directory: str, name: str, chunks: Iterable[bytes]) -> str:
@@ -25,7 +25,9 @@ def save(directory: str, name: str, chunks: Iterable[bytes]) -> str:
         if "://" in directory:
             return _save_object(directory, name, chunks)
         return _save_file(Path(directory), name, chunks)
-    except OSError as error:
+    except MailticketError:
+        raise
+    except Exception as error:  # an object store raises what its library has
         raise ServiceError(f"big_files_dir {directory}: {error}") from error
 
 
@@ -71,10 +73,10 @@ def _save_object(directory: str, name: str, chunks: Iterable[bytes]) -> str:
 
 def read(saved_to: str) -> Iterator[bytes]:
     """Read what was saved, chunk by chunk."""
-    source = _object(saved_to) if "://" in saved_to else Path(saved_to)
     try:
+        source = _object(saved_to) if "://" in saved_to else Path(saved_to)
         with source.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 yield chunk
-    except OSError as error:
+    except Exception as error:  # an object store raises what its library has
         raise ServiceError(f"{saved_to}: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import structlog
 from mailticket.config import Inbox
 from mailticket.decision import Decision, Rule, Ruling, Step, Verdict
 from mailticket.mailboxes.base import Mailbox
-from mailticket.message import HeaderSection
+from mailticket.outgoing import one_line
 from mailticket.planning import Ground
 from mailticket.reference import Keyring
 from mailticket.rules import check_rules_off
@@ -27,6 +28,10 @@ from mailticket.store.postgres import Database
 from mailticket.store.runs import Run, Runs
 from mailticket.store.settling import Settling
 from mailticket.store.tickets import Tickets
+
+RENEW_SECONDS = 15
+"""How old a lease gets while messages are worked on one by one."""
+_SUBJECT_SHOWN = 80
 
 Counts = dict[str, Any]
 Progress = Callable[[str, int, int | None], None]
@@ -65,6 +70,8 @@ class Passage:
     rules: tuple[Rule, ...]
     outside: Outside
     log: Any = field(default_factory=lambda: structlog.get_logger("mailticket"))
+    renewed: list[float] = field(default_factory=lambda: [time.monotonic()])
+    """When the lease was last taken, on the monotonic clock."""
 
     @cached_property
     def runs(self) -> Runs:
@@ -118,8 +125,17 @@ class Passage:
         return self.outside.address(self.inbox)
 
     def renew_lease(self) -> None:
-        """Keep other passes off; raises ``Lapsed`` when one took over."""
+        """Keep other passes off; raises ``Lapsed`` when one took over.
+
+        Inside a transaction it fences it: the lease's row stays locked until the commit.
+        """
         self.runs.take_lease(self.inbox.name, self.run.name)
+        self.renewed[:] = [time.monotonic()]
+
+    def keep_lease(self) -> None:
+        """Renew the lease when it is some seconds old: cheap enough to be asked at each message."""
+        if time.monotonic() - self.renewed[0] > RENEW_SECONDS:
+            self.renew_lease()
 
     def detail(self, event: str, **values: Any) -> None:
         """Log what only ``debug_trace`` shows."""
@@ -127,21 +143,13 @@ class Passage:
             self.log.info(event, **values)
 
 
-def tell(
-    p: Passage, message: int, header: HeaderSection | None, decision: Decision, ticket: str = ""
-) -> None:
-    """Log the one line that says what became of a message."""
-    assert decision.ruling is not None
-    about = {
-        "message": message,
-        "message_id": header.message_id if header else "",
-        "sender": header.from_.address if header and header.from_ else "",
-        "subject": header.subject if header else "",
-    }
+def tell(p: Passage, row: Mapping[str, Any], decision: Decision, ticket: str = "") -> None:
+    """Log the one line that says what became of a message; ``row`` says which it is."""
     ruling = decision.ruling
-    p.log.info(verdict_line(about, ruling.verdict, decision.decided_by, ruling.reason, ticket))
+    assert ruling is not None
+    p.log.info(verdict_line(row, ruling.verdict, decision.decided_by, ruling.reason, ticket))
     for step in decision.steps:
-        p.detail(f"message {message}: {step.rule} {step.outcome}: {step.detail}")
+        p.detail(f"message {row['message']}: {step.rule} {step.outcome}: {step.detail}")
 
 
 def failure(rule: str, reason: str) -> Decision:
@@ -151,9 +159,16 @@ def failure(rule: str, reason: str) -> Decision:
 
 def verdict_line(row: Mapping[str, Any], verdict: str, rule: str, reason: str, ticket: str) -> str:
     """Say in one line what became of a message."""
-    who = row.get("sender") or "unknown sender"
     ticket = f" {ticket}" if ticket else ""
     return (
-        f"message {row['message']}: {verdict}{ticket} by {rule}: {reason} "
-        f"(<{row.get('message_id', '')}> from {who}, “{row.get('subject', '')[:80]}”)"
+        f"message {row['message']}: {verdict}{ticket} by {rule}: {one_line(reason, 500)} "
+        f"({about(row['message_id'], row['sender'], row['subject'])})"
+    )
+
+
+def about(message_id: str, sender: str, subject: str) -> str:
+    """Say which mail it is, in words that a person can search the mailbox for."""
+    return (
+        f"<{one_line(message_id)}> from {one_line(sender) or 'unknown sender'}, "
+        f"“{one_line(subject, _SUBJECT_SHOWN)}”"
     )

@@ -345,7 +345,10 @@ CREATE TABLE mailticket.attempt (
     reason text,
     steps jsonb NOT NULL DEFAULT '[]',
     changes jsonb NOT NULL DEFAULT '[]',
-    waits integer NOT NULL DEFAULT 0,
+    waits integer NOT NULL DEFAULT 0,  -- runs that it waited for a message that it refers to
+    waited_in bigint,             -- the last of them
+    tries integer NOT NULL DEFAULT 0,  -- how often decoding it was begun and did not end
+    told_at timestamptz,          -- when its error was taken up to be told, if anybody is told
     ticket_id bigint REFERENCES mailticket.ticket ON DELETE SET NULL,
     opened_at timestamptz NOT NULL DEFAULT now(),
     decided_at timestamptz,
@@ -356,6 +359,8 @@ ALTER TABLE mailticket.message ADD FOREIGN KEY (attempt) REFERENCES mailticket.a
     ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED;
 CREATE INDEX attempt_run ON mailticket.attempt (run, message);
 CREATE INDEX attempt_open ON mailticket.attempt (message) WHERE status = 'new';
+CREATE INDEX attempt_untold ON mailticket.attempt (message)
+    WHERE told_at IS NULL AND verdict IN ('rejected', 'failed', 'undesired');
 CREATE INDEX attempt_too_big ON mailticket.attempt (message) WHERE decided_by = 'too_big';
 CREATE INDEX attempt_ticket ON mailticket.attempt (ticket_id) WHERE ticket_id IS NOT NULL;
 CREATE INDEX attempt_configuration ON mailticket.attempt (configuration);
@@ -460,8 +465,9 @@ CREATE TABLE mailticket.outbox (
     recipient text NOT NULL,
     message_id text NOT NULL UNIQUE,
     raw bytea,                    -- emptied once the mail server has taken it
-    status text NOT NULL DEFAULT 'waiting' CHECK (status IN ('waiting', 'sending', 'sent', 'refused')),
+    status text NOT NULL DEFAULT 'waiting' CHECK (status IN ('waiting', 'sending', 'sent', 'refused', 'unanswered')),
     tries integer NOT NULL DEFAULT 0,
+    doubts integer NOT NULL DEFAULT 0,  -- how often we cannot know whether the server took it
     not_before timestamptz NOT NULL DEFAULT now(),
     last_error text,
     created_at timestamptz NOT NULL DEFAULT now(),

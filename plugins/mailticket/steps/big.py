@@ -1,14 +1,19 @@
-"""Messages that were too big to be loaded: saved from the mailbox, and read again (SPEC 8.3)."""
+"""Messages that were not loaded: too big ones are saved, and read again later (SPEC 8.3)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from mailticket.big_files import file_name, read, save
-from mailticket.errors import MailboxError, MessageGone, ServiceError
-from mailticket.identity import content_hash
-from mailticket.mailboxes.base import Mailbox
+from mailticket.errors import MailboxError, MailboxUnavailable, MessageGone, ServiceError
+from mailticket.mailboxes.base import Listed, Mailbox
 from mailticket.passage import Passage
 from mailticket.sizes import CEILING
+from mailticket.steps.arriving import arrival
 from mailticket.store.postgres import Row
+
+_TRUSTED = 0.9
+"""Exchange only estimates RFC822.SIZE; a stream that is much shorter than that broke off."""
 
 
 def save_big(p: Passage) -> int:
@@ -17,57 +22,91 @@ def save_big(p: Passage) -> int:
     rows = p.intake.unsaved_big_messages(p.inbox.name) if directory else []
     if not rows or not directory:
         return 0
-    with p.outside.mailbox(p.inbox) as mailbox:
-        epoch = p.intake.open_epoch(p.inbox.name, mailbox.place)
-        return sum(_save(p, mailbox, directory, row) for row in rows if row["epoch"] == epoch.id)
+    try:
+        with p.outside.mailbox(p.inbox) as mailbox:
+            epoch = p.intake.open_epoch(p.inbox.name, mailbox.place)
+            here = [row for row in rows if row["epoch"] == epoch.id]
+            return sum(_save(p, mailbox, directory, row) for row in here)
+    except MailboxError as error:
+        # What was decided is written: it must not wait for a file.
+        p.log.warning(f"{len(rows)} messages that are too big wait to be saved: {error}")
+        return 0
 
 
 def _save(p: Passage, mailbox: Mailbox, directory: str, row: Row) -> bool:
-    name = file_name(p.inbox.name, mailbox.place.uidvalidity, row["uid"])
+    name = file_name(p.inbox.name, row["message"], mailbox.place.uidvalidity, row["uid"])
     try:
-        saved = save(directory, name, mailbox.original_chunks(row["uid"]))
-    except (ServiceError, MessageGone) as error:
-        if isinstance(error, MailboxError):
+        chunks = _whole(mailbox.original_chunks(row["uid"]), row["size"])
+        saved = save(directory, name, _kept_alive(p, chunks))
+    except (MailboxUnavailable, MessageGone, ServiceError) as error:
+        p.log.warning(f"message {row['message']} is not saved: {error}")
+        if isinstance(error, MailboxUnavailable):
             raise
-        p.log.error(f"message {row['message']} is not saved: {error}")
         return False
     p.intake.mark_saved(row["message"], saved)
     p.log.info(f"message {row['message']}: saved to {saved}")
-    p.renew_lease()
     return True
 
 
-def complete(p: Passage, message: int, saved_to: str | None) -> str:
+def _whole(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Pass chunks on; raise where they end much too early, so that half a file is never kept."""
+    length = 0
+    for chunk in chunks:
+        length += len(chunk)
+        yield chunk
+    if length < size * _TRUSTED:
+        raise MailboxError(f"the server gave {length:,} of {size:,} bytes")
+
+
+def _kept_alive(p: Passage, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        p.keep_lease()
+        yield chunk
+
+
+def complete(p: Passage, row: Row) -> str:
     """Load the original of a message that may be loaded now; give why not, or ``""``."""
-    raw = _from_mailbox(p, message) or (_from_file(p, saved_to) if saved_to else None)
+    raw, why = _from_mailbox(p, row)
+    if raw is None and row["saved_to"]:
+        raw, why = _from_file(row["saved_to"])
     if raw is None:
-        return "its original is neither in the mailbox nor where it was saved"
-    p.intake.complete(message, raw, content_hash(raw))
-    p.log.info(f"message {message}: read again, {len(raw):,} bytes")
+        return f"its original cannot be read: {why}"
+    if len(raw) > p.inbox.maximum_email_size:
+        return f"its original is too big after all: {len(raw):,} bytes"
+    found = arrival(Listed("", row["size"], None), raw, whole=True)
+    p.intake.complete(p.inbox.name, row["message"], found)
+    p.log.info(f"message {row['message']}: read again, {len(raw):,} bytes")
     return ""
 
 
-def _from_mailbox(p: Passage, message: int) -> bytes | None:
-    places = p.intake.places_of(message)
+def _from_mailbox(p: Passage, row: Row) -> tuple[bytes | None, str]:
+    places = p.intake.places_of(row["message"])
     if not places:
-        return None
-    with p.outside.mailbox(p.inbox) as mailbox:
-        epoch = p.intake.open_epoch(p.inbox.name, mailbox.place)
-        uid = next((place["uid"] for place in places if place["epoch"] == epoch.id), None)
-        try:
-            return b"".join(mailbox.original_chunks(uid)) if uid else None
-        except MessageGone:
-            return None
-
-
-def _from_file(p: Passage, saved_to: str) -> bytes | None:
+        return None, "it has left the mailbox"
     try:
-        raw = bytearray()
-        for chunk in read(saved_to):
-            raw += chunk
-            if len(raw) > CEILING:
-                break
+        with p.outside.mailbox(p.inbox) as mailbox:
+            epoch = p.intake.open_epoch(p.inbox.name, mailbox.place)
+            uid = next((place["uid"] for place in places if place["epoch"] == epoch.id), None)
+            if uid is None:
+                return None, "it is not in the mailbox as it is now"
+            chunks = _whole(mailbox.original_chunks(uid), row["size"])
+            return _joined(_kept_alive(p, chunks)), ""
+    except (MailboxError, MessageGone) as error:
+        return None, str(error)
+
+
+def _from_file(saved_to: str) -> tuple[bytes | None, str]:
+    try:
+        return _joined(read(saved_to)), ""
     except ServiceError as error:
-        p.log.error(str(error))
-        return None
+        return None, str(error)
+
+
+def _joined(chunks: Iterable[bytes]) -> bytes:
+    """Join chunks, one more than the largest mail that is ever loaded at the most."""
+    raw = bytearray()
+    for chunk in chunks:
+        raw += chunk
+        if len(raw) > CEILING:
+            break
     return bytes(raw)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from mailticket.errors import ReadOnlyFolder
-from mailticket.mailboxes.base import Mailbox, Settlement
+from mailticket.mailboxes.base import Mailbox, Settled, Settlement
 from mailticket.passage import Counts, Passage
-from mailticket.steps.forward_errors import recipients
+from mailticket.steps.arriving import is_the_same
+from mailticket.steps.forward_errors import told_addresses
 from mailticket.store.settling import Due
 
 BATCH = 500
@@ -19,12 +20,12 @@ def cleanup(p: Passage) -> Counts:
     purged = p.settling.purge_originals(p.inbox)
     counts: Counts = {"moved": 0, "deleted": 0, "gone": 0, "unsettled": 0, "purged": purged}
     epoch = p.settling.latest_epoch(p.inbox.name)
-    if epoch is None or not p.settling.due(p.inbox, epoch, recipients(p)):
+    if epoch is None or not p.settling.due(p.inbox, epoch, told_addresses(p)):
         return counts
     with p.outside.mailbox(p.inbox) as mailbox:
         # Opened again: the folder may have been made anew since, and a UID names another message.
         epoch = p.intake.open_epoch(p.inbox.name, mailbox.place)
-        due = p.settling.due(p.inbox, epoch, recipients(p))
+        due = p.settling.due(p.inbox, epoch, told_addresses(p))
         if mailbox.place.read_only and due:
             raise ReadOnlyFolder(f"{mailbox.place.folder} is read-only: {len(due)} messages stay")
         for kind, group in groupby(sorted(due, key=_kind), key=_kind):
@@ -40,17 +41,48 @@ def _settle(
     p: Passage, mailbox: Mailbox, kind: Settlement, due: Sequence[Due], counts: Counts
 ) -> None:
     for start in range(0, len(due), BATCH):
-        batch = {one.uid: one for one in due[start : start + BATCH]}
-        done = []
-        for settled in mailbox.settle(list(batch), kind, p.inbox.move_to or ""):
-            one = batch[settled.uid]
-            if settled.outcome is None and not settled.gone:
-                counts["unsettled"] += 1
-                p.log.warning(f"message {one.message} (uid {one.uid}) stays: {settled.detail}")
-                continue
-            done.append((one, settled.gone))
-            word = "gone" if settled.gone else "moved" if kind is Settlement.MOVE else "deleted"
-            counts[word] += 1
-            p.log.info(f"message {one.message}: uid {one.uid} {word} {settled.detail}".rstrip())
-        p.settling.mark(done)
+        batch = _still_there(p, mailbox, due[start : start + BATCH], counts)
+        done: list[tuple[Due, bool]] = []
+        try:
+            for settled in mailbox.settle(list(batch), kind, p.inbox.move_to or ""):
+                one = batch[settled.uid]
+                if _settled(p, kind, one, settled, counts):
+                    done.append((one, settled.gone))
+        finally:  # what was done before the server failed is done
+            p.settling.mark(done)
         p.renew_lease()
+
+
+def _settled(p: Passage, kind: Settlement, one: Due, settled: Settled, counts: Counts) -> bool:
+    if settled.outcome is None and not settled.gone:
+        counts["unsettled"] += 1
+        p.log.warning(f"message {one.message} (uid {one.uid}) stays: {settled.detail}")
+        return False
+    word = "gone" if settled.gone else "moved" if kind is Settlement.MOVE else "deleted"
+    counts[word] += 1
+    p.log.info(f"message {one.message}: uid {one.uid} {word} {settled.detail}".rstrip())
+    return True
+
+
+def _still_there(
+    p: Passage, mailbox: Mailbox, due: Sequence[Due], counts: Counts
+) -> dict[str, Due]:
+    """Look once more at what is to go: under a UID that was given out again lies another mail.
+
+    No UIDVALIDITY tells of that where a folder was made anew under its old one.
+    """
+    batch = {one.uid: one for one in due}
+    others = []
+    for found in mailbox.headers(list(batch)):
+        one = batch[found.uid]
+        if found.original and not is_the_same(one.message_id, one.header_hash, found.original):
+            others.append(batch.pop(found.uid))
+    if others:
+        counts["gone"] += len(others)
+        p.log.warning(
+            f"{len(others)} messages stay, since their UIDs name others now: "
+            f"{mailbox.place.folder} was made anew under its old UIDVALIDITY"
+        )
+        p.settling.mark([(one, True) for one in others])
+        p.intake.next_generation(p.inbox.name, mailbox.place)
+    return batch

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
-from mailticket.errors import LimitExceeded
-from mailticket.identity import content_hash, header_hash, header_size
+from mailticket.errors import RowRefused
+from mailticket.identity import header_hash
 from mailticket.mailboxes.base import Fetched, Listed, Mailbox
-from mailticket.message import HeaderSection
-from mailticket.parsing import read_header
-from mailticket.passage import Counts, Passage
+from mailticket.passage import Counts, Passage, about
+from mailticket.steps.arriving import arrival, is_the_same, nameless
 from mailticket.store.intake import Arrival, Epoch
+from mailticket.store.postgres import Row
 
 BATCH_BYTES = 16 * 1024**2
 BATCH_MESSAGES = 200
@@ -19,17 +18,38 @@ BATCH_MESSAGES = 200
 
 def fetch(p: Passage) -> Counts:
     """Store what is new, oldest first, and take over what dead runs left undecided."""
-    if p.runs.was_finished(p.run, "fetch"):
-        p.log.info("this run had fetched already: it only decides anew")
-        return {"fetched": 0}
-    adopted = p.intake.adopt(p.run)
+    if (counts := p.runs.counts_of(p.run, "fetch")) is not None:
+        p.log.info("this run had fetched already")
+        return counts or {"fetched": 0}
     p.ground  # noqa: B018  a configuration that the database contradicts is told before any work
-    with p.outside.mailbox(p.inbox) as mailbox:
-        epoch = p.intake.open_epoch(p.inbox.name, mailbox.place)
-        counts = _Fetch(p, mailbox, epoch).everything()
+    adopted = p.intake.adopt(p.run)
     if adopted:
         p.log.info(f"took over {adopted} messages that an earlier run left undecided")
+    with p.outside.mailbox(p.inbox) as mailbox:
+        epoch = _epoch(p, mailbox)
+        counts = _Fetch(p, mailbox, epoch).everything()
     return {**counts, "adopted": adopted}
+
+
+def _epoch(p: Passage, mailbox: Mailbox) -> Epoch:
+    """Open the folder's epoch; another one where the folder was made anew under its old name."""
+    epoch = p.intake.open_epoch(p.inbox.name, mailbox.place)
+    uidnext = mailbox.place.uidnext
+    if not epoch.cursor or (uidnext is not None and uidnext <= epoch.cursor + 1):
+        return epoch
+    marks = {row["uid"]: row for row in p.intake.landmarks(epoch)}
+    found = [one for one in mailbox.headers(list(marks)) if one.original is not None]
+    if all(_is_mark(marks[one.uid], one.original or b"") for one in found):
+        return epoch
+    p.log.warning(
+        f"{mailbox.place.folder} was made anew under its old UIDVALIDITY "
+        f"{mailbox.place.uidvalidity}: it is read from its beginning"
+    )
+    return p.intake.next_generation(p.inbox.name, mailbox.place)
+
+
+def _is_mark(mark: Row, header: bytes) -> bool:
+    return is_the_same(mark["message_id"], bytes(mark["header_hash"]), header)
 
 
 class _Fetch:
@@ -41,39 +61,85 @@ class _Fetch:
         self.stored = self.recognised = 0
 
     def everything(self) -> Counts:
-        most = self.p.inbox.max_messages_per_run
+        left = self.p.inbox.max_messages_per_run
         listing = self.mailbox.listing(str(self.epoch.cursor) if self.epoch.cursor else None)
-        for batch in _batches(islice(listing, most), self.limit):
-            self._batch(batch)
-            self.p.renew_lease()
+        batches = _batches(listing, self.limit)
+        more = False
+        for batch in batches:
+            fresh = self._fresh(batch)
+            self._batch(fresh[:left], batch[-1] if len(fresh) <= left else None)
             self.p.outside.progress("fetch", self.stored + self.recognised, None)
-        more = next(listing, None) is not None if self.stored >= most else False
+            left -= len(fresh)
+            if left <= 0:
+                more = left < 0 or next(batches, None) is not None
+                break
+        if self.epoch.is_new_life and not more:
+            self.p.intake.leave_earlier_lives(self.epoch)
         return {"fetched": self.stored, "recognised": self.recognised, "more": more}
 
-    def _batch(self, batch: list[Listed]) -> None:
+    def _fresh(self, batch: list[Listed]) -> list[Listed]:
         known = self.p.intake.known_uids(self.epoch, [one.uid for one in batch])
-        fresh = [one for one in batch if one.uid not in known]
+        return [one for one in batch if one.uid not in known]
+
+    def _batch(self, fresh: list[Listed], last: Listed | None) -> None:
+        """Store what is new of a batch; ``last`` is the end of it, if all of it was taken."""
         moved = self._recognise(fresh) if self.epoch.is_new_life else {}
-        new = [one for one in fresh if one.uid not in moved]
-        arrivals = list(self._arrivals(new))
+        arrivals = list(self._arrivals([one for one in fresh if one.uid not in moved]))
         moved |= self._known_ids(arrivals)
         arrivals = [a for a in arrivals if a.uid not in moved]
-        with self.p.db.transaction():
-            self.p.intake.locate(self.epoch, moved.items())
-            ids = self.p.intake.add(self.p.run, self.epoch, arrivals)
-            self._move_cursor(batch)
-        self.stored += len(ids)
-        self.recognised += len(moved)
-        for number, arrival in zip(ids, arrivals, strict=True):
+        repeated = self._repeated(arrivals)
+        firsts = [a for a in arrivals if a not in repeated]
+        last = last or (fresh[-1] if fresh else None)
+        for number, one in self._stored(moved, firsts, None if repeated else last):
+            self.stored += 1
             self.p.log.info(
-                f"message {number}: fetched uid {arrival.uid}, {arrival.size:,} bytes, "
-                f"<{arrival.message_id}> from {arrival.sender}, “{arrival.subject[:80]}”"
+                f"message {number}: fetched uid {one.uid}, {one.size:,} bytes, "
+                f"{about(one.message_id, one.sender, one.subject)}"
             )
+        if repeated:
+            moved |= (again := self._known_ids(repeated))
+            self._written(again, [], last)
+        self.recognised += len(moved)
 
-    def _move_cursor(self, batch: list[Listed]) -> None:
-        # Only IMAP's UIDs ascend; a UIDL says nothing about what is new.
-        if self.mailbox.place.uidvalidity and batch:
-            self.p.intake.move_cursor(self.epoch, int(batch[-1].uid))
+    def _repeated(self, arrivals: list[Arrival]) -> list[Arrival]:
+        """Find Message-IDs that came a second time within one batch, where they count as UIDs."""
+        if not self.p.inbox.use_message_id_as_uid:
+            return []
+        firsts = {a.message_id: a for a in reversed(arrivals) if a.message_id}
+        return [a for a in arrivals if a.message_id and firsts[a.message_id] is not a]
+
+    def _stored(
+        self, moved: dict[str, int], arrivals: list[Arrival], last: Listed | None
+    ) -> list[tuple[int, Arrival]]:
+        try:
+            return self._written(moved, arrivals, last)
+        except RowRefused as error:
+            self.p.log.warning(f"the database refuses one of {len(arrivals)} messages: {error}")
+        added = [pair for one in arrivals for pair in self._alone(one)]
+        self._written(moved, [], last)
+        return added
+
+    def _alone(self, one: Arrival) -> list[tuple[int, Arrival]]:
+        try:
+            return self._written({}, [one], None)
+        except RowRefused:
+            return self._written({}, [nameless(one)], None)
+
+    def _written(
+        self, moved: dict[str, int], arrivals: list[Arrival], last: Listed | None
+    ) -> list[tuple[int, Arrival]]:
+        intake = self.p.intake
+        with self.p.db.transaction():
+            self.p.renew_lease()
+            # A task that was given up for dead may have stored them while these were downloaded.
+            known = intake.known_uids(self.epoch, [one.uid for one in arrivals])
+            arrivals = [one for one in arrivals if one.uid not in known]
+            intake.locate(self.epoch, moved.items())
+            ids = intake.add(self.p.run, self.epoch, arrivals)
+            # Only IMAP's UIDs ascend; a UIDL says nothing about what is new.
+            if self.mailbox.place.uidvalidity and last:
+                intake.move_cursor(self.epoch, int(last.uid))
+        return list(zip(ids, arrivals, strict=True))
 
     def _recognise(self, fresh: list[Listed]) -> dict[str, int]:
         """Find which of these were in the inbox before its UIDVALIDITY or server changed."""
@@ -100,7 +166,8 @@ class _Fetch:
                 continue  # it vanished between listing and fetching: somebody removed it
             if found.error:
                 self.p.log.warning(f"uid {one.uid} cannot be read: {found.error}")
-            yield _arrival(one, found, whole=one.uid not in unread and not found.error)
+            whole = one.uid not in unread and not found.error
+            yield arrival(one, found.original or b"", whole=whole)
 
 
 def _batches(listing: Iterable[Listed], limit: int) -> Iterator[list[Listed]]:
@@ -116,32 +183,3 @@ def _batches(listing: Iterable[Listed], limit: int) -> Iterator[list[Listed]]:
         volume += size
     if batch:
         yield batch
-
-
-def _arrival(listed: Listed, fetched: Fetched, *, whole: bool) -> Arrival:
-    raw = fetched.original or b""
-    header = _header(raw)
-    people = [a.address.lower() for a in (header.from_, *header.to, *header.cc) if a]
-    return Arrival(
-        uid=listed.uid,
-        size=listed.size,
-        received_at=listed.received_at,
-        header_size=header_size(raw),
-        header_hash=header_hash(raw),
-        content_hash=content_hash(raw) if whole else None,
-        message_id=header.message_id,
-        sent_at=header.date,
-        sender=header.from_.address if header.from_ else "",
-        sender_name=header.from_.name if header.from_ else "",
-        subject=header.subject,
-        participants=tuple(dict.fromkeys(people))[:500],
-        raw=raw,
-        whole=whole,
-    )
-
-
-def _header(raw: bytes) -> HeaderSection:
-    try:
-        return read_header(raw[: header_size(raw)])
-    except LimitExceeded:  # decided in `filter`, where limits have their reason
-        return read_header(raw[:8192])

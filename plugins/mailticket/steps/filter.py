@@ -27,11 +27,9 @@ def filter_messages(p: Passage) -> Counts:
     pending = p.attempts.pending(p.run, "fetched")
     accepted = done = 0
     for batch in slices(pending, BATCH):
-        records = _Batch(p, p.attempts.headers(batch)).records()
-        p.attempts.record(records)
-        accepted += sum(record.decision.ruling is None for record in records)
+        accepted += _Batch(p, p.attempts.headers(batch)).decide()
         done += len(batch)
-        p.renew_lease()
+        p.keep_lease()
         p.outside.progress("filter", done, len(pending))
     save_big(p)
     return {"accepted": accepted, "decided": len(pending) - accepted, "reopened": reopened}
@@ -52,7 +50,19 @@ class _Batch:
         self.read = [_read(p, row) for row in rows]
         self.decided: dict[int, Status] = {}
 
-    def records(self) -> list[Record]:
+    def decide(self) -> int:
+        """Decide all, write it down, and only then tell; give how many were accepted."""
+        records = self._records()
+        recorded = self.p.attempts.record(self.p.run, [record for record, _ in records])
+        ours = [
+            pair for pair in zip(self.read, records, strict=True) if pair[1][0].attempt in recorded
+        ]
+        for one, (record, ticket) in ours:
+            if record.decision.ruling:
+                tell(self.p, one.row, record.decision, ticket)
+        return sum(record.decision.ruling is None for _, (record, _) in ours)
+
+    def _records(self) -> list[tuple[Record, str]]:
         readable = [one for one in self.read if one.header]
         questions = [
             Question(one.header, one.row["content_hash"], one.row["message"])
@@ -63,7 +73,7 @@ class _Batch:
         known = {one.row["attempt"]: f for one, f in zip(readable, facts, strict=True)}
         return [self._record(one, known.get(one.row["attempt"], Facts())) for one in self.read]
 
-    def _record(self, one: _Read, facts: Facts) -> Record:
+    def _record(self, one: _Read, facts: Facts) -> tuple[Record, str]:
         facts = self._up_to_date(facts)
         decision = one.problem or self._decide(one, facts)
         ruling = decision.ruling
@@ -72,10 +82,8 @@ class _Batch:
         if duplicate and facts.earlier:
             status = facts.earlier.status
         self.decided[one.row["message"]] = status
-        if ruling:
-            ticket = facts.about_ref or (facts.earlier.ticket_ref if facts.earlier else "")
-            tell(self.p, one.row["message"], one.header, decision, ticket)
-        return Record(
+        ticket = facts.about_ref or (facts.earlier.ticket_ref if facts.earlier else "")
+        record = Record(
             one.row["attempt"],
             "decided" if ruling else "accepted",
             decision,
@@ -84,9 +92,10 @@ class _Batch:
             status if duplicate else None,
             facts.earlier.ticket_id if duplicate and facts.earlier else None,
         )
+        return record, ticket
 
     def _up_to_date(self, facts: Facts) -> Facts:
-        """The first copy may have been decided a moment ago, in this very batch."""
+        """Correct a fact that a moment ago, in this very batch, was decided otherwise."""
         if facts.earlier is None or facts.earlier.message not in self.decided:
             return facts
         status = self.decided[facts.earlier.message]
@@ -102,7 +111,7 @@ class _Batch:
 
     def _completed(self, one: _Read, decision: Decision) -> Decision:
         """Load what was too big under an earlier configuration, or could not be read."""
-        problem = complete(self.p, one.row["message"], one.row["saved_to"])
+        problem = complete(self.p, one.row)
         return decision.then(failure("original", problem)) if problem else decision
 
 
@@ -111,8 +120,14 @@ def _read(p: Passage, row: Row) -> _Read:
         days = p.inbox.raw_retention_days
         gone = f"its original was purged (raw_retention_days {days}): it cannot be decided anew"
         return _Read(row, None, failure("original", gone))
+    if not row["whole"] and not row["header_size"] and row["size"] <= p.inbox.maximum_email_size:
+        if problem := complete(p, row):  # nothing of it could be read when it was fetched
+            return _Read(row, None, failure("original", problem))
+        [row] = p.attempts.headers([row["attempt"]])
     try:
         header = read_header(bytes(row["raw"]), p.inbox.parse_options().limits)
     except LimitExceeded as error:
         return _Read(row, None, failure(error.limit, str(error)))
+    except Exception as error:  # noqa: BLE001  one message's failure never stops the others
+        return _Read(row, None, failure("exception", f"{type(error).__name__}: {error}"))
     return _Read(row, header, None)

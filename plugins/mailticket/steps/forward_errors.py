@@ -3,87 +3,131 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import ExitStack
 from datetime import UTC, datetime
 
-from mailticket.errors import (
-    ConfigurationError,
-    ConnectionMissing,
-    LimitExceeded,
-    MailRefused,
-    MailServerUnavailable,
-)
+from mailticket.addresses import read_addresses
+from mailticket.errors import ConfigurationError, Fault, LimitExceeded
 from mailticket.message import Address
 from mailticket.notices import Enclosure, ErrorCause, Notice, forwarded_error, rejection_reply
 from mailticket.outgoing import Heading, Thread, mailable, wire_address
 from mailticket.parsing import read_header
 from mailticket.passage import Counts, Passage
 from mailticket.reference import NO_TICKET, domain_of, sign
-from mailticket.smtp import MailServer
+from mailticket.steps.deliver import deliver
 from mailticket.store.outbox import Posting
 from mailticket.store.postgres import Row
 from mailticket.wording import Phrasebook
 
-MOST_PER_RUN = 500
-"""Mails sent by one task: what is left goes with the next run."""
-
 
 def forward_errors(p: Passage) -> Counts:
-    """Queue what is to be told of this run, then send what is due. Never reddens a run."""
+    """Queue what is to be told, then send what is due; a mail server that is down delays only."""
     queued = sum(_forward_to(p, recipient) for recipient in recipients(p))
     queued += _answer_unknown_callers(p)
-    return {"queued": queued, **_deliver(p), "waiting": p.outbox.waiting(p.inbox.name)}
+    p.outbox.mark_told(p.inbox.name)
+    sent = deliver(p, recomposed)
+    return {"queued": queued, **sent, "waiting": p.outbox.waiting(p.inbox.name)}
+
+
+# -- to whom --------------------------------------------------------------------------------------
+
+
+def told_addresses(p: Passage) -> tuple[str, ...]:
+    """Give every address of ``forward_errors_to``, as the outbox knows those that it can mail to.
+
+    Where one cannot be mailed to, nobody ever took the mail: its errors stay in the mailbox.
+    """
+    bare = (_address(written).address for written in p.inbox.forward_errors_to)
+    return tuple(dict.fromkeys(wire_address(one) if mailable(one) else one for one in bare))
 
 
 def recipients(p: Passage) -> tuple[str, ...]:
-    """Give where errors are forwarded to, as the outbox knows it."""
-    return tuple(wire_address(one) for one in p.inbox.forward_errors_to if mailable(one))
+    """Give those of them that mail can be sent to."""
+    told = told_addresses(p)
+    for address in told:
+        if not mailable(address):
+            p.log.error(f"forward_errors_to: no mail can be sent to {address}")
+    return tuple(address for address in told if mailable(address))
 
 
-def forwarded_verdicts(p: Passage) -> tuple[str, ...]:
+def _address(written: str) -> Address:
+    """Read ``name@example.org`` or ``Name <name@example.org>``."""
+    found = read_addresses([written], 1).addresses
+    return found[0] if found else Address("", written)
+
+
+def _forwarded_verdicts(p: Passage) -> tuple[str, ...]:
     """Say which verdicts are told about (SPEC 3.12)."""
     undesired = p.inbox.undesired_behavior == "as_error"
     return ("rejected", "failed", "undesired") if undesired else ("rejected", "failed")
 
 
+# -- what -----------------------------------------------------------------------------------------
+
+
 def _forward_to(p: Passage, recipient: str) -> int:
-    phrasebook, queued, after = Phrasebook(), 0, 0
+    queued, after = 0, 0
     # One at a time: a message may be as large as maximum_email_size.
-    while row := p.outbox.errors_to_forward(p.run, forwarded_verdicts(p), recipient, after):
+    while row := p.outbox.errors_to_forward(p.run, _forwarded_verdicts(p), recipient, after):
         after = row["message"]
-        notice = forwarded_error(
-            phrasebook,
-            _heading(p, recipient, p.inbox.forward_errors_from),
-            _cause(p, row),
-            _enclosure(row),
-        )
+        notice = _notice(p, recipient, row, _new_id(p), _enclosure(row))
         queued += _queue(p, notice, row["message"], row["decided_by"])
-        p.renew_lease()
+        p.keep_lease()
     return queued
+
+
+def _notice(p: Passage, recipient: str, row: Row, message_id: str, enclosure: Enclosure) -> Notice:
+    heading = _heading(p, recipient, message_id, _forwarder(p))
+    return forwarded_error(Phrasebook(), heading, _cause(p, row), enclosure)
+
+
+def recomposed(p: Passage, mail: Row) -> bytes | None:
+    """Write a mail that is too big for the mail server anew, without the original in it."""
+    if mail["kind"] != "forwarded_error" or mail["message"] is None:
+        return None
+    row = p.outbox.forwarded(mail)
+    header = bytes(row["raw"] or b"")[: row["header_size"]]
+    saved = row["saved_to"] or f"the database of mailticket, as message {row['message']}"
+    smaller = Enclosure(header=header, saved_at=saved)
+    raw = _notice(p, mail["recipient"], row, mail["message_id"], smaller).raw
+    return raw if len(raw) < len(mail["raw"]) else None
 
 
 def _queue(p: Passage, notice: Notice, message: int, rule: str) -> bool:
     return p.outbox.queue(p.inbox.name, Posting(notice, message, rule, p.inbox.smtp_conn_id))
 
 
-def _heading(p: Passage, recipient: str, author: str | None) -> Heading:
-    own = p.outside.address(p.inbox)
-    sender = author or own
+def _new_id(p: Passage) -> str:
+    domain = domain_of(_forwarder(p).address)
+    return sign(p.keyring, NO_TICKET, secrets.token_bytes(10), domain)
+
+
+def _forwarder(p: Passage) -> Address:
+    """Give ``forward_errors_from``, else the inbox's own address."""
+    author = _address(p.inbox.forward_errors_from or p.own_address)
+    if mailable(author.address):
+        return author
+    field = "forward_errors_from" if p.inbox.forward_errors_from else "address"
+    told = "mail from this address cannot be sent; write name@example.org"
+    raise ConfigurationError(Fault(p.inbox.name, field, author.address, told))
+
+
+def _heading(p: Passage, recipient: str, message_id: str, author: Address) -> Heading:
+    own = p.own_address
     return Heading(
-        message_id=sign(p.keyring, NO_TICKET, secrets.token_bytes(10), domain_of(sender)),
+        message_id=message_id,
         date=datetime.now(UTC),
-        author=Address("", sender),
+        author=author,
         recipient=recipient,
-        reply_to="" if sender == own else own,
+        reply_to=own if mailable(own) and own != author.address else "",
     )
 
 
 def _cause(p: Passage, row: Row) -> ErrorCause:
     return ErrorCause(
         inbox=p.inbox.name,
-        verdict=row["verdict"],
+        verdict=row["verdict"] or "failed",
         rule=row["decided_by"],
-        reason=row["reason"],
+        reason=row["reason"] or "",
         subject=row["subject"],
         sender=row["sender"],
         received_at=row["received_at"],
@@ -101,6 +145,9 @@ def _enclosure(row: Row) -> Enclosure:
     return Enclosure(header=raw[: row["header_size"]], saved_at=row["saved_to"] or "")
 
 
+# -- unknown callers ------------------------------------------------------------------------------
+
+
 def _answer_unknown_callers(p: Passage) -> int:
     """Send ``unknown_caller_reply``: once per sender and day, to no machine (SPEC 7.4)."""
     text = p.inbox.unknown_caller_reply
@@ -111,57 +158,20 @@ def _answer_unknown_callers(p: Passage) -> int:
 
 def _answer(p: Passage, text: str, row: Row) -> bool:
     try:
-        header = read_header(bytes(row["raw"] or b""))
+        header = read_header(bytes(row["raw"] or b""), p.inbox.parse_options().limits)
     except LimitExceeded:
         return False
     if header.automatic or not mailable(row["sender"]):
         return False
-    if p.outbox.was_answered_today(wire_address(row["sender"])):
+    recipient = wire_address(row["sender"])
+    own = _address(p.own_address)
+    if recipient.lower() == own.address.lower() or p.outbox.was_answered_today(recipient):
         return False
+    if not mailable(own.address):
+        told = "mail from this address cannot be sent; write name@example.org"
+        raise ConfigurationError(Fault(p.inbox.name, "address", own.address, told))
+    message_id = sign(p.keyring, NO_TICKET, secrets.token_bytes(10), domain_of(own.address))
+    heading = _heading(p, recipient, message_id, own)
     thread = Thread(header.message_id, header.references[-20:])
-    heading = _heading(p, wire_address(row["sender"]), None)
     notice = rejection_reply(heading, text, header.subject, thread)
     return _queue(p, notice, row["message"], "unknown_caller")
-
-
-def _deliver(p: Passage) -> Counts:
-    """Send what is due; a server that is down is asked once and delays its mails."""
-    counts: Counts = {"sent": 0, "delayed": 0, "refused": 0}
-    down: dict[str, str] = {}
-    with ExitStack() as sessions:
-        servers: dict[str, MailServer] = {}
-        for _ in range(MOST_PER_RUN):
-            mail = p.outbox.claim(p.inbox.name)
-            if mail is None:
-                break
-            counts[_send(p, mail, sessions, servers, down)] += 1
-            p.renew_lease()
-    return counts
-
-
-def _send(
-    p: Passage,
-    mail: Row,
-    sessions: ExitStack,
-    servers: dict[str, MailServer],
-    down: dict[str, str],
-) -> str:
-    connection = mail["smtp_conn_id"]
-    try:
-        if connection in down:
-            raise MailServerUnavailable(down[connection])
-        if connection not in servers:
-            servers[connection] = sessions.enter_context(p.outside.mail_server(connection))
-        servers[connection].send(mail["sender"], mail["recipient"], bytes(mail["raw"]))
-    except MailRefused as error:
-        p.outbox.refused(mail, str(error))
-        p.log.error(f"{mail['kind']} to {mail['recipient']} was refused for good: {error}")
-        return "refused"
-    except (MailServerUnavailable, ConnectionMissing, ConfigurationError) as error:
-        down[connection] = str(error)
-        p.outbox.delayed(mail, str(error))
-        p.log.warning(f"{mail['kind']} to {mail['recipient']} waits in the outbox: {error}")
-        return "delayed"
-    p.outbox.sent(mail)
-    p.log.info(f"message {mail['message']}: {mail['kind']} sent to {mail['recipient']}")
-    return "sent"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from mailticket.decision import Decision, Facts, Phase
 from mailticket.draft import Draft, draft_of
-from mailticket.errors import LimitExceeded, RowRefused
+from mailticket.errors import LimitExceeded, MailticketError, RowRefused
 from mailticket.judging import judge_content
 from mailticket.message import Message
 from mailticket.parsing import parse
 from mailticket.passage import Counts, Passage, failure, tell
-from mailticket.steps.second_look import second_look
+from mailticket.steps.second_look import content_facts, note_failed_delivery, second_look
+from mailticket.steps.tries import given_up
 from mailticket.store.attempts import Record, Stage, step_documents
 from mailticket.store.postgres import Row
 
@@ -23,43 +25,75 @@ def parse_messages(p: Passage) -> Counts:
     accepted = p.attempts.pending(p.run, "accepted")
     parsed = 0
     for done, attempt in enumerate(accepted, 1):
-        parsed += _one(p, p.attempts.original(attempt))
+        parsed += _one(p, p.attempts.begin_original(attempt))
         p.outside.progress("parse", done, len(accepted))
-        if done % 50 == 0:
-            p.renew_lease()
+        p.keep_lease()
     found = second_look(p)
     return {"parsed": parsed, "decided": len(accepted) - parsed, "found_automatic": found}
 
 
 def _one(p: Passage, row: Row) -> bool:
     """Decode one message; True when it goes on to its ticket."""
-    message, decision = decoded(p, row)
+    read = _read(p, row)
+    decision = read.decision
     with p.db.transaction():
-        if message and decision.ruling is None:
-            decision = _kept_as_draft(p, row, message) or decision
+        if read.message and decision.ruling is None:
+            decision = _kept_as_draft(p, row, read.message) or decision
+        elif read.message:
+            note_failed_delivery(p, row, read.message, read.facts)
         steps = [*row["steps"], *step_documents(decision.steps, Phase.CONTENT)]
         stage: Stage = "decided" if decision.ruling else "parsed"
-        p.attempts.record([Record(row["attempt"], stage, decision, "parse", steps)])
-    if decision.ruling:
-        tell(p, row["message"], message.header if message else None, decision)
-    return decision.ruling is None
+        record = Record(row["attempt"], stage, decision, "parse", steps)
+        recorded = p.attempts.record(p.run, [record])
+    if recorded and decision.ruling:
+        tell(p, row, decision, read.facts.about_ref)
+    return bool(recorded) and decision.ruling is None
 
 
-def decoded(p: Passage, row: Row) -> tuple[Message | None, Decision]:
-    """Decode an original and ask the rules on its content."""
+_NO_FACTS = Facts()
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A decoded message with what the rules say of its content."""
+
+    message: Message | None
+    decision: Decision
+    facts: Facts = _NO_FACTS
+
+
+def _read(p: Passage, row: Row) -> _Read:
+    try:
+        return _decoded(p, row)
+    except MailticketError:
+        raise
+    except Exception as error:  # one message's failure never stops the others
+        p.log.exception(f"message {row['message']} failed")
+        return _Read(None, failure("exception", f"{type(error).__name__}: {error}"))
+
+
+def _decoded(p: Passage, row: Row) -> _Read:
     if row["raw"] is None:
         days = p.inbox.raw_retention_days
         gone = f"its original was purged (raw_retention_days {days}): it cannot be read again"
-        return None, failure("original", gone)
+        return _Read(None, failure("original", gone))
+    if problem := given_up(row):
+        return _Read(None, problem)
     try:
         message = parse(bytes(row["raw"]), p.inbox.parse_options())
     except LimitExceeded as error:
-        return None, failure(error.limit, str(error))
-    return message, judge_content(p.inbox, row["size"], message, Facts(), p.rules)
+        return _Read(None, failure(error.limit, str(error)))
+    # Only what the body alone shows is new here: what the header section says was judged.
+    fresh = message.header.automatic is None
+    facts = content_facts(p.facts, p.inbox.name, message, row["message"]) if fresh else Facts()
+    return _Read(message, judge_content(p.inbox, row["size"], message, facts, p.rules), facts)
 
 
 def _kept_as_draft(p: Passage, row: Row, message: Message) -> Decision | None:
-    draft = draft_of(message, p.inbox.inline_image_max_width)
+    try:
+        draft = draft_of(message, p.inbox.inline_image_max_width)
+    except Exception as error:  # noqa: BLE001  one message's failure never stops the others
+        return failure("draft", f"{type(error).__name__}: {error}")
     kept = {file.sha256 for file in draft.files if not file.left_out}
     blobs = {digest: a.data for a in message.attachments if (digest := a.sha256) in kept}
     for line in _left_out(draft):
@@ -68,7 +102,7 @@ def _kept_as_draft(p: Passage, row: Row, message: Message) -> Decision | None:
         p.detail(f"message {row['message']}: {defect}")
     try:
         with p.db.savepoint():
-            p.attempts.save_draft(row["attempt"], draft, blobs)
+            p.attempts.save_draft(p.run, row["attempt"], draft, blobs)
     except RowRefused as error:
         return failure("draft", f"the database refuses what was decoded: {error}")
     return None

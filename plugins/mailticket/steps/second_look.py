@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailticket.decision import Facts, Phase
+from mailticket.decision import Decision, Facts, Phase, Step
 from mailticket.errors import LimitExceeded
 from mailticket.judging import judge_content
 from mailticket.message import Message
 from mailticket.parsing import parse
 from mailticket.passage import Passage, tell
+from mailticket.steps.tries import given_up
 from mailticket.store.attempts import step_documents
 from mailticket.store.facts import FactFinder, Question
 from mailticket.store.postgres import Row
@@ -23,13 +24,28 @@ def second_look(p: Passage) -> int:
     """Read what was rejected or taken for a report unread; give how many turn out automatic."""
     found = 0
     for attempt in p.attempts.decided_unread(p.run):
-        row = p.attempts.original(attempt)
-        try:
-            message = parse(bytes(row["raw"]), p.inbox.parse_options())
-        except LimitExceeded:
-            continue  # it stays what it is: nothing is known beyond its header section
-        found += _looked_at(p, row, message)
+        row = p.attempts.begin_original(attempt)
+        message, problem = _read(p, row)
+        if message:
+            found += _looked_at(p, row, message)
+        else:  # it stays what it is: nothing is known beyond its header section
+            unread = Step("content", "skipped", problem)
+            p.attempts.amend(
+                row, Decision(steps=(unread,)), step_documents([unread], Phase.CONTENT)
+            )
+        p.keep_lease()
     return found
+
+
+def _read(p: Passage, row: Row) -> tuple[Message | None, str]:
+    if problem := given_up(row):
+        return None, problem.steps[0].detail
+    try:
+        return parse(bytes(row["raw"]), p.inbox.parse_options()), ""
+    except LimitExceeded as error:
+        return None, str(error)
+    except Exception as error:  # noqa: BLE001  one message's failure never stops the others
+        return None, f"{type(error).__name__}: {error}"
 
 
 def _looked_at(p: Passage, row: Row, message: Message) -> bool:
@@ -37,9 +53,9 @@ def _looked_at(p: Passage, row: Row, message: Message) -> bool:
     decision = judge_content(p.inbox, row["size"], message, facts, p.rules)
     with p.db.transaction():
         p.attempts.amend(row, decision, step_documents(decision.steps, Phase.CONTENT))
-        _note_failed_delivery(p, row, message, facts)
+        note_failed_delivery(p, row, message, facts)
     if decision.ruling:
-        tell(p, row["message"], message.header, decision, facts.about_ref)
+        tell(p, row, decision, facts.about_ref)
     return decision.ruling is not None
 
 
@@ -51,7 +67,8 @@ def content_facts(finder: FactFinder, inbox: str, message: Message, number: int 
     return finder.header_facts(inbox, [Question(header, None, number)])[0]
 
 
-def _note_failed_delivery(p: Passage, row: Row, message: Message, facts: Facts) -> None:
+def note_failed_delivery(p: Passage, row: Row, message: Message, facts: Facts) -> None:
+    """Note on a ticket that a mail of ours about it did not arrive."""
     automatic = message.automatic
     if automatic and automatic.kind == "bounce" and facts.about_ref:
         recipients = {"failed_recipients": list(automatic.failed_recipients)}

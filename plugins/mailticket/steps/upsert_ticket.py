@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from mailticket.decision import Case, Decision, Facts, Phase, Verdict
 from mailticket.draft import from_document
@@ -29,42 +28,59 @@ def upsert_tickets(p: Passage) -> Counts:
         outcome = _one(p, attempt)
         counts[outcome] = counts.get(outcome, 0) + 1
         p.outside.progress("upsert_ticket", done, len(pending))
-        if done % 50 == 0:
-            p.renew_lease()
+        p.keep_lease()
     return counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of a message: to be told once it is committed."""
+
+    row: Row
+    decision: Decision
+    ticket: str = ""
 
 
 def _one(p: Passage, attempt: int) -> str:
     """Decide one message; what it breaks is its own failure, unless a server is in the way."""
     try:
         with p.db.transaction():
-            return _decided(p, attempt)
-    except MailticketError as error:
-        if not isinstance(error, RowRefused):
-            raise
-        return _failed(p, attempt, "database", f"the database refuses it: {error}")
-    except Exception as error:  # noqa: BLE001  one message's failure never stops the others
+            outcome = _decided(p, attempt)
+    except RowRefused as error:
+        outcome = _failed(p, attempt, failure("database", f"the database refuses it: {error}"))
+    except MailticketError:
+        raise
+    except Exception as error:  # one message's failure never stops the others
         p.log.exception(f"attempt {attempt} failed")
-        return _failed(p, attempt, "exception", f"{type(error).__name__}: {error}")
+        outcome = _failed(p, attempt, failure("exception", f"{type(error).__name__}: {error}"))
+    return _told(p, outcome) if outcome else "decided_meanwhile"
 
 
-def _decided(p: Passage, attempt: int) -> str:
-    row = p.attempts.lock_draft(attempt)
+def _told(p: Passage, outcome: _Outcome) -> str:
+    ruling = outcome.decision.ruling
+    if ruling is None:
+        p.log.info(f"message {outcome.row['message']}: {outcome.decision.steps[-1].detail}")
+        return "waiting"
+    tell(p, outcome.row, outcome.decision, outcome.ticket)
+    return ruling.verdict.value
+
+
+def _decided(p: Passage, attempt: int) -> _Outcome | None:
+    row = p.attempts.lock_draft(p.run, attempt)
     if row is None:
-        return "decided_meanwhile"
+        return None
+    if row["document"] is None or row["raw"] is None:
+        return _failed(p, attempt, failure("original", "what parse read of it was purged"))
     header = _header(p, row)
     case = _case(p, row, header)
     judgement = judge(case, p.ground, p.rules, row["waits"])
-    ruling = judgement.decision.ruling
-    if ruling is None:
-        p.attempts.wait_once_more(attempt)
-        p.log.info(f"message {row['message']}: {judgement.decision.steps[-1].detail}")
-        return "waiting"
-    ticket, event = _applied(p, row, judgement, case)
-    _conclude(p, row, judgement, case, ticket, event)
-    ref = p.tickets.ref(ticket) if ticket else ""
-    tell(p, row["message"], header, judgement.decision, ref)
-    return ruling.verdict.value
+    if judgement.decision.ruling is None:
+        p.attempts.wait_once_more(p.run, attempt)
+        return _Outcome(row, judgement.decision)
+    applied = _applied(p, row, judgement, case)
+    _conclude(p, row, judgement, case, applied)
+    ticket, _ = applied
+    return _Outcome(row, judgement.decision, p.tickets.ref(ticket) if ticket else "")
 
 
 def _header(p: Passage, row: Row) -> HeaderSection:
@@ -121,8 +137,9 @@ def _applied(
 
 
 def _conclude(
-    p: Passage, row: Row, judgement: Judgement, case: Case, ticket: int | None, event: str | None
+    p: Passage, row: Row, judgement: Judgement, case: Case, applied: tuple[int | None, str | None]
 ) -> None:
+    ticket, event = applied
     decision = judgement.decision
     assert decision.ruling is not None
     status = decision.ruling.verdict.status
@@ -144,10 +161,8 @@ def _conclude(
     )
 
 
-def _failed(p: Passage, attempt: int, rule: str, reason: str) -> str:
-    decision: Decision = failure(rule, reason)
-    row: dict[str, Any] = p.attempts.head(attempt)
+def _failed(p: Passage, attempt: int, decision: Decision) -> _Outcome | None:
+    row = p.attempts.head(attempt)
     steps = [*row["steps"], *step_documents(decision.steps, Phase.TICKET)]
-    p.attempts.record([Record(attempt, "decided", decision, "upsert_ticket", steps)])
-    tell(p, row["message"], None, decision)
-    return Verdict.FAILED.value
+    record = Record(attempt, "decided", decision, "upsert_ticket", steps)
+    return _Outcome(row, decision) if p.attempts.record(p.run, [record]) else None

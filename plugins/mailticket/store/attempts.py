@@ -18,7 +18,7 @@ IN_ERROR = (Status.ERROR.value, Status.UNDESIRED.value)
 def step_documents(steps: Sequence[Step], phase: Phase) -> list[dict[str, str]]:
     """Give steps as they are kept, with the phase that they belong to."""
     return [
-        {"rule": s.rule, "outcome": s.outcome, "detail": s.detail, "phase": phase.value}
+        {"rule": s.rule, "outcome": s.outcome, "detail": storable(s.detail), "phase": phase.value}
         for s in steps
     ]
 
@@ -73,7 +73,8 @@ class Attempts:
 
     def decided_unread(self, run: Run) -> list[int]:
         """Give attempts that the header section alone decided, their content unread."""
-        return [row["attempt"] for row in self._db.rows("decided_unread", run=run.id)]
+        rows = self._db.rows("decided_unread", run=run.id, inbox=run.inbox)
+        return [row["attempt"] for row in rows]
 
     def amend(self, row: Row, decision: Decision, steps: Sequence[Mapping[str, str]]) -> None:
         """Add what the content showed; a ruling replaces that of the header section."""
@@ -89,30 +90,32 @@ class Attempts:
         )
 
     def headers(self, attempts: Sequence[int]) -> list[Row]:
-        """Load header sections: attempt, message, n, size, content_hash, whole, raw, steps."""
+        """Load header sections as ``raw`` (None: purged), with what is known of the messages."""
         return self._db.rows("load_headers", attempts=list(attempts))
 
-    def original(self, attempt: int) -> Row:
-        """Load one original: attempt, message, size, whole, raw (None: purged), saved_to, steps."""
-        row = self._db.row("load_original", attempt=attempt)
+    def begin_original(self, attempt: int) -> Row:
+        """Load one original as ``raw`` (None: purged), and count in ``tries`` that it was begun."""
+        row = self._db.row("begin_original", attempt=attempt)
         assert row is not None
         return row
 
     def head(self, attempt: int) -> Row:
-        """Load what a failure needs to be recorded: attempt, message, steps."""
+        """Load what a failure needs to be recorded and told."""
         row = self._db.row("load_head", attempt=attempt)
         assert row is not None
         return row
 
-    def record(self, records: Sequence[Record]) -> None:
-        """Write what a step found; an attempt that was decided meanwhile stays as it is."""
-        self._db.many("record", [record.values() for record in records])
+    def record(self, run: Run, records: Sequence[Record]) -> set[int]:
+        """Write what a step found; give the attempts that were still the run's to decide."""
+        values = [record.values() for record in records]
+        return {row["id"] for row in self._db.many("record", values, run=run.id)}
 
-    def save_draft(self, attempt: int, draft: Draft, blobs: Mapping[str, bytes]) -> None:
+    def save_draft(self, run: Run, attempt: int, draft: Draft, blobs: Mapping[str, bytes]) -> None:
         """Store what ``parse`` read; blobs by hex SHA-256."""
         with self._db.transaction():
             self.add_blobs(blobs)
-            self._db.many("save_drafts", [(attempt, json_value(to_document(draft)))])
+            document = json_value(to_document(draft))
+            self._db.many("save_drafts", [(attempt, document)], run=run.id)
 
     def add_blobs(self, blobs: Mapping[str, bytes]) -> None:
         """Store contents that are not stored yet."""
@@ -135,13 +138,13 @@ class Attempts:
             ),
         )
 
-    def lock_draft(self, attempt: int) -> Row | None:
-        """Load a parsed attempt and keep others off it; None when it was decided meanwhile."""
-        return self._db.row("load_draft", attempt=attempt)
+    def lock_draft(self, run: Run, attempt: int) -> Row | None:
+        """Load a parsed attempt and keep others off it; None when it is not the run's any more."""
+        return self._db.row("load_draft", attempt=attempt, run=run.id)
 
-    def wait_once_more(self, attempt: int) -> None:
+    def wait_once_more(self, run: Run, attempt: int) -> None:
         """Leave a message undecided for the next run."""
-        self._db.rows("wait_once_more", attempt=attempt)
+        self._db.rows("wait_once_more", attempt=attempt, run=run.id)
 
     def conclude(self, row: Row, run: Run, **values: Any) -> None:
         """Write the verdict of the ticket phase, its event, and where the message belongs."""
@@ -154,7 +157,13 @@ class Attempts:
 
     def reopen_for_filter(self, run: Run) -> int:
         """Open new attempts for all of the run's messages in error or undesired (SPEC 6.4)."""
-        everywhere = ("filter", "parse", "upsert_ticket", "fetch", "forward_errors")
+        everywhere = ("filter", "parse", "upsert_ticket")
+        self._db.rows(
+            "restart",
+            run=run.id,
+            clear_number=run.clear_number,
+            configuration=run.configuration,
+        )
         return self._reopen(run, IN_ERROR, everywhere, "fetched", ())
 
     def reopen_for_parse(self, run: Run) -> int:

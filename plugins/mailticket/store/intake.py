@@ -57,8 +57,11 @@ class Intake:
         # A folder that was made anew under its old UIDVALIDITY gives out UIDs below our cursor.
         if place.uidnext is not None and place.uidnext <= row["cursor"]:
             row = self._epoch_row(inbox, place, further=1)
-        is_new_life = row["has_others"] and row["has_messages"]
-        return Epoch(row["id"], row["cursor"], is_new_life)
+        return _epoch(row)
+
+    def next_generation(self, inbox: str, place: Place) -> Epoch:
+        """Begin another epoch under the same UIDVALIDITY: its UIDs mean other messages now."""
+        return _epoch(self._epoch_row(inbox, place, further=1))
 
     def _epoch_row(self, inbox: str, place: Place, further: int) -> Row:
         row = self._db.row(
@@ -72,6 +75,14 @@ class Intake:
         )
         assert row is not None
         return row
+
+    def landmarks(self, epoch: Epoch) -> list[Row]:
+        """Give some messages by which the folder is known again: uid, message_id, header_hash."""
+        return self._db.rows("landmarks", epoch=epoch.id)
+
+    def leave_earlier_lives(self, epoch: Epoch) -> None:
+        """Mark as gone what lay in the folder before this epoch: all of it was looked at."""
+        self._db.rows("leave_earlier_lives", epoch=epoch.id)
 
     def known_uids(self, epoch: Epoch, uids: Sequence[str]) -> set[str]:
         """Give those of the UIDs that have their row."""
@@ -100,10 +111,9 @@ class Intake:
 
     def by_message_id(self, inbox: str, message_ids: Sequence[str]) -> dict[str, int]:
         """Match Message-IDs to messages of the inbox (``use_message_id_as_uid``)."""
-        rows = self._db.rows(
-            "recognise_by_message_id", inbox=inbox, message_ids=[m for m in message_ids if m]
-        )
-        return {row["message_id"]: row["id"] for row in rows}
+        keys = {message_key(one): one for one in message_ids if one}
+        rows = self._db.rows("recognise_by_message_id", inbox=inbox, message_ids=list(keys))
+        return {keys[row["message_id"]]: row["id"] for row in rows}
 
     def locate(self, epoch: Epoch, places: Iterable[tuple[str, int]]) -> None:
         """Remember that known messages lie here too: (uid, message)."""
@@ -130,11 +140,12 @@ class Intake:
             self._db.many("add_attempts", attempts)
         return ids
 
-    def complete(self, message: int, raw: bytes, content_hash: bytes) -> None:
-        """Store the whole original of a message of which only the header section was known."""
+    def complete(self, inbox: str, message: int, read: Arrival) -> None:
+        """Store the original of a message of which at most the header section was known."""
+        original = {"message": message, "raw": binary(read.raw), "whole": True}
         with self._db.transaction():
-            self._db.each("add_original", [{"message": message, "raw": binary(raw), "whole": True}])
-            self._db.rows("complete_message", message=message, content_hash=content_hash)
+            self._db.each("add_original", [original])
+            self._db.many("complete_message", [_message_values(inbox, read)], message=message)
 
     def adopt(self, run: Run) -> int:
         """Take over what dead or waiting runs left undecided; give how many."""
@@ -158,6 +169,10 @@ class Intake:
     def places_of(self, message: int) -> list[Row]:
         """Give where a message lies, the newest place first."""
         return self._db.rows("places_of_message", message=message)
+
+
+def _epoch(row: Row) -> Epoch:
+    return Epoch(row["id"], row["cursor"], row["others_hold_messages"])
 
 
 def _message_values(inbox: str, a: Arrival) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mailticket.notices import Notice
@@ -56,9 +56,10 @@ class Outbox:
     def errors_to_forward(
         self, run: Run, verdicts: tuple[str, ...], recipient: str, after: int
     ) -> Row | None:
-        """Give the run's next message above ``after`` that has not been forwarded yet."""
+        """Give the next message above ``after`` that this run has to forward."""
         return self._db.row(
             "errors_to_forward",
+            inbox=run.inbox,
             run=run.id,
             verdicts=list(verdicts),
             recipient=recipient,
@@ -66,8 +67,18 @@ class Outbox:
         )
 
     def callers_to_answer(self, run: Run) -> list[Row]:
-        """Give the run's rejected unknown callers who got no answer within a day."""
-        return self._db.rows("callers_to_answer", run=run.id)
+        """Give rejected unknown callers who got no answer within a day."""
+        return self._db.rows("callers_to_answer", inbox=run.inbox, run=run.id)
+
+    def mark_told(self, inbox: str) -> None:
+        """Remember that every error up to now was taken up: a later address gets later ones."""
+        self._db.rows("mark_told", inbox=inbox)
+
+    def forwarded(self, mail: Row) -> Row:
+        """Give again what a forwarded error is about."""
+        row = self._db.row("forwarded_error", id=mail["id"])
+        assert row is not None
+        return row
 
     def was_answered_today(self, recipient: str) -> bool:
         """Tell whether an unknown caller had his answer within a day."""
@@ -91,18 +102,32 @@ class Outbox:
         )
         return row is not None
 
-    def claim(self, inbox: str) -> Row | None:
-        """Take the next mail that is due, for this sender alone."""
-        return self._db.row("claim_mail", inbox=inbox)
+    def claim(self, inbox: str, down: Collection[str]) -> Row | None:
+        """Take the next mail that is due, for this sender alone; ``down``: Connections to avoid."""
+        return self._db.row("claim_mail", inbox=inbox, down=list(down))
+
+    def give_up_doubtful(self, inbox: str) -> list[Row]:
+        """Give up what may have been sent twice: kind, message, recipient."""
+        return self._db.rows("give_up_doubtful", inbox=inbox)
+
+    def recomposed(self, mail: Row, raw: bytes) -> None:
+        """Send this instead, under the same Message-ID."""
+        self._db.rows("mail_recomposed", id=mail["id"], raw=binary(raw))
 
     def sent(self, mail: Row) -> None:
         """Remember that the server took it."""
         self._db.rows("mail_sent", id=mail["id"])
 
-    def delayed(self, mail: Row, error: str) -> None:
-        """Try again later: the server did not take it now."""
+    def delayed(self, mail: Row, error: str, *, maybe_taken: bool = False) -> None:
+        """Try again later: the server did not take it now, or did not say so."""
         seconds = RETRY_SECONDS[min(mail["tries"], len(RETRY_SECONDS)) - 1]
-        self._db.rows("mail_delayed", id=mail["id"], error=storable(error), seconds=seconds)
+        self._db.rows(
+            "mail_delayed",
+            id=mail["id"],
+            error=storable(error),
+            seconds=seconds,
+            sure=not maybe_taken,
+        )
 
     def refused(self, mail: Row, error: str) -> None:
         """Give up: the server will never take it."""

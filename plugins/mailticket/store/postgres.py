@@ -18,7 +18,19 @@ from mailticket.errors import RowRefused, StoreOutdated, StoreUnavailable
 Row = dict[str, Any]
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
-_PASSING = (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.errors.DeadlockDetected)
+# Of this row only, though PostgreSQL counts some of it among its own troubles: a key too long for
+# its index, a trigger of the site's that objects.
+_OF_THE_ROW = (
+    psycopg2.IntegrityError,
+    psycopg2.DataError,
+    psycopg2.errors.ProgramLimitExceeded,
+    psycopg2.errors.RaiseException,
+)
+_PASSING = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    psycopg2.errors.ReadOnlySqlTransaction,
+)
 _OUTDATED = (
     psycopg2.errors.UndefinedTable,
     psycopg2.errors.UndefinedColumn,
@@ -144,12 +156,14 @@ class Database:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except _OF_THE_ROW as error:
+        raise RowRefused(_first_line(error), error.diag.constraint_name or "") from error
     except _PASSING as error:
         raise StoreUnavailable(f"PostgreSQL: {_first_line(error)}") from error
     except _OUTDATED as error:
         raise StoreOutdated(f"{_first_line(error)}: run bin/mailticket migrate") from error
-    except (psycopg2.IntegrityError, psycopg2.DataError) as error:
-        raise RowRefused(_first_line(error), error.diag.constraint_name or "") from error
+    except psycopg2.errors.InsufficientPrivilege as error:
+        raise StoreOutdated(f"{_first_line(error)}: grant it to the database's user") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -88,9 +88,15 @@ class Runs:
         """Give the configuration that a run is pinned to."""
         return Inbox.from_document(self._db.value("configuration_document", hash=run.configuration))
 
-    def was_finished(self, run: Run, step: str) -> bool:
-        """Tell whether a step of this run ever came to its end."""
-        return bool(self._db.value("step_finished", run=run.id, step=step))
+    def counts_of(self, run: Run, step: str) -> dict[str, Any] | None:
+        """Give what a step of this run counted if it ever came to its end; else None.
+
+        Nothing (``{}``) where that was before the run was cleared.
+        """
+        row = self._db.row("step_finished", run=run.id, step=step)
+        if row is None:
+            return None
+        return dict(row["counts"]) if row["clear_number"] == run.clear_number else {}
 
     def finish_step(self, run: Run, step: str, counts: Mapping[str, Any]) -> None:
         """Remember that a step came to its end."""

@@ -18,6 +18,9 @@ class Due:
     location: int
     uid: str
     message: int
+    message_id: str
+    """As it is indexed (``intake.message_key``)."""
+    header_hash: bytes
     settlement: Settlement
 
 
@@ -42,7 +45,14 @@ class Settling:
             recipients=list(recipients),
         )
         return [
-            Due(row["location"], row["uid"], row["message"], Settlement(row["settlement"]))
+            Due(
+                row["location"],
+                row["uid"],
+                row["message"],
+                row["message_id"],
+                bytes(row["header_hash"]),
+                Settlement(row["settlement"]),
+            )
             for row in rows
         ]
 
@@ -60,4 +70,5 @@ class Settling:
     def purge_originals(self, inbox: Inbox) -> int:
         """Delete originals that are older than ``raw_retention_days``; give how many."""
         rows = self._db.rows("purge_originals", inbox=inbox.name, days=inbox.raw_retention_days)
+        self._db.rows("purge_drafts", inbox=inbox.name, days=inbox.raw_retention_days)
         return len(rows)

@@ -5,40 +5,52 @@ SELECT a.id AS attempt, a.message
  ORDER BY a.message
 
 -- name: load_headers
-SELECT a.id AS attempt, a.message, a.n, m.size, m.content_hash, o.whole,
-       substr(o.raw, 1, m.header_size) AS raw, a.steps
+SELECT a.id AS attempt, a.message, m.message_id, m.sender, m.subject, m.size, m.header_size,
+       m.content_hash, m.saved_to, o.whole, substr(o.raw, 1, m.header_size) AS raw, a.steps
   FROM mailticket.attempt a
   JOIN mailticket.message m ON m.id = a.message
   LEFT JOIN mailticket.original o ON o.message = m.id
  WHERE a.id = ANY (%(attempts)s) ORDER BY a.message
 
--- name: load_original
-SELECT a.id AS attempt, a.message, m.size, o.whole, o.raw, m.saved_to, a.steps, a.status::text
-  FROM mailticket.attempt a
-  JOIN mailticket.message m ON m.id = a.message
-  LEFT JOIN mailticket.original o ON o.message = m.id
- WHERE a.id = %(attempt)s
+-- name: begin_original
+-- Counts before anything is decoded: a message that ends the process each time is told by it. Lost
+-- only if the whole server crashes, which costs nothing, so that the commit need not wait.
+SET LOCAL synchronous_commit = off;
+UPDATE mailticket.attempt a SET tries = tries + 1
+  FROM mailticket.message m LEFT JOIN mailticket.original o ON o.message = m.id
+ WHERE a.id = %(attempt)s AND m.id = a.message
+RETURNING a.id AS attempt, a.message, m.message_id, m.sender, m.subject, m.size, o.whole, o.raw,
+          m.saved_to, a.steps, a.status::text, a.tries
 
 -- name: load_head
-SELECT id AS attempt, message, steps FROM mailticket.attempt WHERE id = %(attempt)s
+SELECT a.id AS attempt, a.message, m.message_id, m.sender, m.subject, a.steps
+  FROM mailticket.attempt a JOIN mailticket.message m ON m.id = a.message
+ WHERE a.id = %(attempt)s
 
 -- name: record
+-- An attempt that was decided meanwhile, or that another run took over, stays as it is.
 WITH g (attempt, stage, status, verdict, decided_by, decided_in, reason, steps, ticket_id) AS (
     VALUES %s),
+recorded AS (
+    UPDATE mailticket.attempt a
+       SET stage = g.stage::mailticket.stage, status = g.status::mailticket.message_state,
+           verdict = g.verdict::mailticket.verdict, decided_by = g.decided_by,
+           decided_in = g.decided_in, reason = g.reason, steps = g.steps::jsonb, tries = 0,
+           ticket_id = coalesce(g.ticket_id::bigint, a.ticket_id),
+           decided_at = CASE WHEN g.verdict IS NOT NULL THEN now() END
+      FROM g
+     WHERE a.id = g.attempt::bigint AND a.status = 'new' AND a.run = %(run)s
+    RETURNING a.id, a.message, g.ticket_id::bigint AS ticket_id),
 placed AS (
-    UPDATE mailticket.message m SET ticket_id = g.ticket_id::bigint FROM g
-     WHERE m.attempt = g.attempt::bigint AND g.ticket_id IS NOT NULL)
-UPDATE mailticket.attempt a
-   SET stage = g.stage::mailticket.stage, status = g.status::mailticket.message_state,
-       verdict = g.verdict::mailticket.verdict, decided_by = g.decided_by,
-       decided_in = g.decided_in, reason = g.reason, steps = g.steps::jsonb,
-       ticket_id = coalesce(g.ticket_id::bigint, a.ticket_id),
-       decided_at = CASE WHEN g.verdict IS NOT NULL THEN now() END
-  FROM g
- WHERE a.id = g.attempt::bigint AND a.status = 'new'
+    UPDATE mailticket.message m SET ticket_id = r.ticket_id FROM recorded r
+     WHERE m.id = r.message AND r.ticket_id IS NOT NULL)
+SELECT id FROM recorded
 
 -- name: save_drafts
-INSERT INTO mailticket.draft (attempt, document) VALUES %s
+INSERT INTO mailticket.draft (attempt, document)
+SELECT a.id, g.document::jsonb FROM (VALUES %s) AS g (attempt, document)
+  JOIN mailticket.attempt a ON a.id = g.attempt::bigint
+ WHERE a.status = 'new' AND a.run = %(run)s
 ON CONFLICT (attempt) DO UPDATE SET document = excluded.document
 
 -- name: add_blob
@@ -51,17 +63,21 @@ ON CONFLICT (sha256) DO NOTHING
 SELECT sha256 FROM mailticket.blob WHERE sha256 = ANY (%(digests)s)
 
 -- name: load_draft
-SELECT a.id AS attempt, a.message, a.n, m.size, m.message_id, m.content_hash, d.document, a.steps, a.waits,
-       substr(o.raw, 1, m.header_size) AS raw
+-- A wait that this very run added, before it was killed and tried again, does not count yet.
+SELECT a.id AS attempt, a.message, m.message_id, m.sender, m.subject, m.size, m.content_hash,
+       d.document, a.steps, substr(o.raw, 1, m.header_size) AS raw,
+       a.waits - (a.waited_in IS NOT DISTINCT FROM %(run)s)::int AS waits
   FROM mailticket.attempt a
   JOIN mailticket.message m ON m.id = a.message
   LEFT JOIN mailticket.draft d ON d.attempt = a.id
   LEFT JOIN mailticket.original o ON o.message = m.id
- WHERE a.id = %(attempt)s AND a.status = 'new' AND a.stage = 'parsed'
+ WHERE a.id = %(attempt)s AND a.status = 'new' AND a.stage = 'parsed' AND a.run = %(run)s
    FOR UPDATE OF a
 
 -- name: wait_once_more
-UPDATE mailticket.attempt SET waits = waits + 1 WHERE id = %(attempt)s
+UPDATE mailticket.attempt
+   SET waits = waits + (waited_in IS DISTINCT FROM %(run)s)::int, waited_in = %(run)s
+ WHERE id = %(attempt)s
 
 -- name: conclude
 WITH dropped AS (DELETE FROM mailticket.draft WHERE attempt = %(attempt)s AND %(status)s = 'processed'),
@@ -102,6 +118,15 @@ drafts AS (
 UPDATE mailticket.message m SET attempt = o.id FROM opened o WHERE m.id = o.message
 RETURNING m.id
 
+-- name: restart
+-- What the run left undecided before it was cleared: an earlier configuration let it pass.
+UPDATE mailticket.attempt a
+   SET stage = 'fetched', steps = '[]', clear_number = %(clear_number)s,
+       configuration = %(configuration)s
+  FROM mailticket.message m
+ WHERE m.attempt = a.id AND a.run = %(run)s AND a.status = 'new'
+   AND a.clear_number < %(clear_number)s
+
 -- name: find_messages
 SELECT m.id, m.inbox, m.message_id, m.subject, m.sender, a.status::text, a.verdict::text, a.reason
   FROM mailticket.message m LEFT JOIN mailticket.attempt a ON a.id = m.attempt
@@ -128,12 +153,14 @@ UPDATE mailticket.attempt a
 RETURNING m.id
 
 -- name: decided_unread
--- Decided by the header section alone, their content not yet looked at.
+-- Decided by the header section alone, their content not yet looked at: those of this run, and
+-- those of runs that died before they came to it.
 SELECT a.id AS attempt
   FROM mailticket.attempt a
   JOIN mailticket.message m ON m.attempt = a.id
   JOIN mailticket.original o ON o.message = m.id AND o.whole
- WHERE a.run = %(run)s AND a.decided_in = 'filter'
+ WHERE m.inbox = %(inbox)s AND (a.run = %(run)s OR a.told_at IS NULL) AND a.decided_in = 'filter'
+   AND a.verdict IN ('rejected', 'failed', 'undesired')
    AND (a.verdict = 'rejected' OR a.decided_by = 'automatic_mail')
    AND NOT a.steps @> '[{"phase": "content"}]'
  ORDER BY a.message

@@ -8,13 +8,28 @@ VALUES (%(inbox)s, %(server)s, %(login)s, %(folder)s, %(uidvalidity)s,
 ON CONFLICT (inbox, server, login, folder, uidvalidity, generation)
 DO UPDATE SET looked_at = now()
 RETURNING id, cursor, generation,
-          EXISTS (SELECT FROM mailticket.message m WHERE m.inbox = e.inbox) AS has_messages,
-          EXISTS (SELECT FROM mailticket.mailbox_epoch o WHERE o.inbox = e.inbox AND o.id <> e.id)
-              AS has_others
+          EXISTS (SELECT FROM mailticket.mailbox_epoch o
+                    JOIN mailticket.location l ON l.epoch = o.id
+                   WHERE o.inbox = e.inbox AND o.id <> e.id
+                     AND l.settled_at IS NULL AND l.gone_at IS NULL) AS others_hold_messages
 
 -- name: move_cursor
 UPDATE mailticket.mailbox_epoch SET cursor = greatest(cursor, %(cursor)s), looked_at = now()
  WHERE id = %(epoch)s
+
+-- name: leave_earlier_lives
+-- The whole folder was read: what lay in its earlier lives and is not here now is gone.
+UPDATE mailticket.location l SET gone_at = now()
+  FROM mailticket.mailbox_epoch o, mailticket.mailbox_epoch e
+ WHERE e.id = %(epoch)s AND o.id <> e.id AND l.epoch = o.id
+   AND (o.inbox, o.server, o.login, o.folder) = (e.inbox, e.server, e.login, e.folder)
+   AND l.settled_at IS NULL AND l.gone_at IS NULL
+
+-- name: landmarks
+SELECT l.uid, m.message_id, m.header_hash
+  FROM mailticket.location l JOIN mailticket.message m ON m.id = l.message
+ WHERE l.epoch = %(epoch)s AND l.settled_at IS NULL AND l.gone_at IS NULL AND m.header_size > 0
+ ORDER BY l.id DESC LIMIT 2
 
 -- name: known_uids
 SELECT uid FROM mailticket.location WHERE epoch = %(epoch)s AND uid = ANY (%(uids)s)
@@ -26,9 +41,11 @@ SELECT m.id, m.size, m.header_hash
  WHERE m.inbox = %(inbox)s AND m.header_hash = ANY (%(header_hashes)s)
    AND NOT EXISTS (SELECT FROM mailticket.location l
                     WHERE l.message = m.id AND l.epoch = %(epoch)s)
-   -- One that we moved or deleted there cannot have come along.
-   AND NOT EXISTS (SELECT FROM mailticket.location l
-                    WHERE l.message = m.id AND l.settled_at IS NOT NULL)
+   -- One that we moved or deleted there cannot have come along; should it lie here again, from
+   -- a backup, its content tells. Of one that was too big the header section is all there is.
+   AND (m.content_hash IS NULL
+        OR NOT EXISTS (SELECT FROM mailticket.location l
+                        WHERE l.message = m.id AND l.settled_at IS NOT NULL))
  ORDER BY m.id
 
 -- name: recognise_by_message_id
@@ -47,7 +64,13 @@ INSERT INTO mailticket.original (message, raw, whole) VALUES (%(message)s, %(raw
 ON CONFLICT (message) DO UPDATE SET raw = excluded.raw, whole = excluded.whole, stored_at = now()
 
 -- name: complete_message
-UPDATE mailticket.message SET content_hash = %(content_hash)s WHERE id = %(message)s
+UPDATE mailticket.message m
+   SET message_id = g.message_id, header_size = g.header_size, header_hash = g.header_hash,
+       content_hash = g.content_hash, sent_at = g.sent_at::timestamptz, sender = g.sender,
+       sender_name = g.sender_name, subject = g.subject, participants = g.participants
+  FROM (VALUES %s) AS g (inbox, message_id, size, header_size, header_hash, content_hash,
+        received_at, sent_at, sender, sender_name, subject, participants, saved_to)
+ WHERE m.id = %(message)s
 
 -- name: add_locations
 INSERT INTO mailticket.location (epoch, uid, message) VALUES %s
@@ -62,9 +85,11 @@ opened AS (
 UPDATE mailticket.message m SET attempt = o.id FROM opened o WHERE m.id = o.message
 
 -- name: adopt
--- What earlier passes over this inbox left undecided becomes this run's.
+-- What earlier passes over this inbox left undecided becomes this run's, from the beginning: what
+-- let it pass so far was their configuration.
 UPDATE mailticket.attempt a
-   SET run = %(run)s, clear_number = %(clear_number)s, configuration = %(configuration)s
+   SET run = %(run)s, clear_number = %(clear_number)s, configuration = %(configuration)s,
+       stage = 'fetched', steps = '[]'
   FROM mailticket.message m
  WHERE a.status = 'new' AND m.attempt = a.id AND m.inbox = %(inbox)s
    AND a.run IS DISTINCT FROM %(run)s
@@ -78,6 +103,7 @@ SELECT m.id AS message, m.size, l.uid, l.epoch
   JOIN mailticket.location l ON l.message = m.id
  WHERE m.inbox = %(inbox)s AND l.settled_at IS NULL AND l.gone_at IS NULL
    AND m.saved_to IS NULL AND a.status = 'error' AND a.decided_by = 'too_big'
+   AND l.epoch = (SELECT max(l2.epoch) FROM mailticket.location l2 WHERE l2.message = m.id)
  ORDER BY m.id LIMIT 100
 
 -- name: mark_saved

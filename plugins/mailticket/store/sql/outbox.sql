@@ -8,29 +8,56 @@ INSERT INTO mailticket.reference_key (id, secret)
 SELECT %(id)s, %(secret)s WHERE %(always)s OR NOT EXISTS (SELECT FROM mailticket.reference_key)
 
 -- name: errors_to_forward
+-- Of this run, and of runs that died before they came to it. What the header section alone
+-- rejected waits until its content was looked at: automatic mail is told about to nobody.
 SELECT a.id AS attempt, m.id AS message, a.verdict::text, a.decided_by, a.reason, m.subject,
        m.sender, m.received_at, m.size, m.saved_to, o.whole, o.raw, m.header_size
   FROM mailticket.attempt a
   JOIN mailticket.message m ON m.attempt = a.id
   LEFT JOIN mailticket.original o ON o.message = m.id
- WHERE a.run = %(run)s AND m.id > %(after)s AND a.verdict::text = ANY (%(verdicts)s)
+ WHERE m.inbox = %(inbox)s AND (a.run = %(run)s OR a.told_at IS NULL)
+   AND m.id > %(after)s AND a.verdict IN ('rejected', 'failed', 'undesired')
+   AND a.verdict::text = ANY (%(verdicts)s)
+   AND (a.verdict <> 'rejected' OR a.decided_in <> 'filter' OR o.whole IS NOT true
+        OR a.steps @> '[{"phase": "content"}]')
    AND NOT a.steps @> '[{"rule": "forward_errors", "outcome": "skipped"}]'
    AND NOT EXISTS (SELECT FROM mailticket.outbox b
                     WHERE b.message = m.id AND b.kind = 'forwarded_error'
                       AND b.recipient = %(recipient)s AND b.rule = a.decided_by)
  ORDER BY m.id LIMIT 1
 
+-- name: forwarded_error
+SELECT m.id AS message, a.verdict::text, b.rule AS decided_by, a.reason, m.subject, m.sender,
+       m.received_at, m.size, m.saved_to, o.whole, o.raw, m.header_size
+  FROM mailticket.outbox b
+  JOIN mailticket.message m ON m.id = b.message
+  LEFT JOIN LATERAL (SELECT * FROM mailticket.attempt a WHERE a.message = m.id AND a.decided_by = b.rule
+                      ORDER BY a.n DESC LIMIT 1) a ON true
+  LEFT JOIN mailticket.original o ON o.message = m.id
+ WHERE b.id = %(id)s
+
 -- name: callers_to_answer
 SELECT m.id AS message, m.sender, m.message_id, m.subject, substr(o.raw, 1, m.header_size) AS raw
   FROM mailticket.attempt a
   JOIN mailticket.message m ON m.attempt = a.id
-  LEFT JOIN mailticket.original o ON o.message = m.id
- WHERE a.run = %(run)s AND a.decided_by = 'unknown_caller' AND a.verdict = 'rejected'
-   AND m.sender <> ''
+  JOIN mailticket.original o ON o.message = m.id
+ WHERE m.inbox = %(inbox)s AND (a.run = %(run)s OR a.told_at IS NULL)
+   AND a.decided_by = 'unknown_caller' AND a.verdict = 'rejected'
+   AND m.sender <> '' AND a.steps @> '[{"phase": "content"}]'
+   AND NOT a.steps @> '[{"rule": "forward_errors", "outcome": "skipped"}]'
+   AND NOT a.steps @> '[{"rule": "content", "outcome": "skipped"}]'
    AND NOT EXISTS (SELECT FROM mailticket.outbox b
                     WHERE b.kind = 'rejection_reply' AND lower(b.recipient) = lower(m.sender)
                       AND b.created_at > now() - interval '1 day')
  ORDER BY m.id
+
+-- name: mark_told
+UPDATE mailticket.attempt a SET told_at = now()
+  FROM mailticket.message m
+ WHERE m.attempt = a.id AND m.inbox = %(inbox)s AND a.told_at IS NULL
+   AND a.verdict IN ('rejected', 'failed', 'undesired')
+   AND (a.verdict <> 'rejected' OR a.decided_in <> 'filter' OR a.steps @> '[{"phase": "content"}]'
+        OR NOT EXISTS (SELECT FROM mailticket.original o WHERE o.message = m.id AND o.whole))
 
 -- name: answered_today
 SELECT EXISTS (SELECT FROM mailticket.outbox b
@@ -45,27 +72,40 @@ VALUES (%(inbox)s, %(kind)s, %(message)s, %(rule)s, %(ticket_id)s, %(smtp_conn_i
 ON CONFLICT (message, kind, recipient, rule) DO NOTHING
 RETURNING id
 
+-- name: give_up_doubtful
+-- Twice it cannot be known whether the server took it: a third time would only double it again.
+UPDATE mailticket.outbox SET status = 'unanswered'
+ WHERE inbox = %(inbox)s AND doubts >= 2
+   AND (status = 'waiting' OR (status = 'sending' AND not_before <= now()))
+RETURNING id, kind, message, recipient
+
 -- name: claim_mail
 -- One that a dead run left in `sending` is taken up again when its claim has run out: then we
 -- cannot know whether it was taken, and send it again under the same Message-ID.
-UPDATE mailticket.outbox SET status = 'sending', tries = tries + 1,
+UPDATE mailticket.outbox SET status = 'sending', tries = tries + 1, doubts = doubts + 1,
        not_before = now() + interval '15 minutes'
  WHERE id = (SELECT id FROM mailticket.outbox
               WHERE inbox = %(inbox)s AND status IN ('waiting', 'sending') AND not_before <= now()
+                AND doubts < 2 AND smtp_conn_id <> ALL (%(down)s)
               ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, kind, message, smtp_conn_id, sender, recipient, raw, tries
+RETURNING id, kind, message, smtp_conn_id, sender, recipient, message_id, raw, tries
 
 -- name: mail_sent
 UPDATE mailticket.outbox SET status = 'sent', sent_at = now(), raw = NULL, last_error = NULL
  WHERE id = %(id)s
 
 -- name: mail_delayed
-UPDATE mailticket.outbox SET status = 'waiting', last_error = %(error)s,
-       not_before = now() + make_interval(secs => %(seconds)s)
+-- `sure`: the server did not take it, so that the claim leaves no doubt behind.
+UPDATE mailticket.outbox SET last_error = %(error)s, doubts = doubts - %(sure)s::int,
+       status = 'waiting', not_before = now() + make_interval(secs => %(seconds)s)
  WHERE id = %(id)s
 
+-- name: mail_recomposed
+UPDATE mailticket.outbox SET raw = %(raw)s WHERE id = %(id)s
+
 -- name: mail_refused
-UPDATE mailticket.outbox SET status = 'refused', last_error = %(error)s WHERE id = %(id)s
+UPDATE mailticket.outbox SET status = 'refused', last_error = %(error)s, doubts = doubts - 1
+ WHERE id = %(id)s
 
 -- name: mail_waiting
 SELECT count(*)::int AS waiting FROM mailticket.outbox

@@ -40,7 +40,8 @@ ON CONFLICT (run, step, clear_number)
 DO UPDATE SET finished_at = now(), counts = excluded.counts
 
 -- name: step_finished
-SELECT EXISTS (SELECT FROM mailticket.run_step WHERE run = %(run)s AND step = %(step)s) AS finished
+SELECT counts, clear_number FROM mailticket.run_step
+ WHERE run = %(run)s AND step = %(step)s ORDER BY clear_number DESC LIMIT 1
 
 -- name: finish_run
 UPDATE mailticket.run SET finished_at = now() WHERE id = %(run)s

@@ -1,36 +1,33 @@
 -- name: due
 -- What is to leave the folder now (SPEC 8): never a message of which the mailbox holds the only
--- copy, never one that is undecided or held.
-SELECT l.id AS location, l.uid, l.message,
-       CASE WHEN a.status = 'processed' AND %(after_processing)s = 'move'
-                 AND t.id IS NOT NULL THEN 'move' ELSE 'delete' END AS settlement
+-- copy, never one that is undecided or held. An error of which somebody is to be told leaves when
+-- the mail server has taken what tells of it; of a copy, the first one tells.
+SELECT l.id AS location, l.uid, l.message, m.message_id, m.header_hash,
+       CASE WHEN a.status = 'processed' AND %(after_processing)s = 'move' THEN 'move'
+            ELSE 'delete' END AS settlement
   FROM mailticket.location l
   JOIN mailticket.message m ON m.id = l.message
   JOIN mailticket.attempt a ON a.id = m.attempt
   LEFT JOIN mailticket.original o ON o.message = m.id
   LEFT JOIN mailticket.ticket t ON t.id = m.ticket_id
+ CROSS JOIN LATERAL (SELECT
+       %(error_behavior)s = 'delete'
+       AND (a.verdict = 'duplicate' OR a.steps @> '[{"rule": "forward_errors", "outcome": "skipped"}]'
+            OR NOT EXISTS (
+                SELECT FROM unnest(%(recipients)s::text[]) AS r (address) WHERE NOT EXISTS (
+                    SELECT FROM mailticket.outbox b WHERE b.message = m.id AND b.status = 'sent'
+                       AND b.kind = 'forwarded_error' AND b.rule = a.decided_by
+                       AND b.recipient = r.address))) AS leaves) AS error
  WHERE l.epoch = %(epoch)s AND l.settled_at IS NULL AND l.gone_at IS NULL
    AND (m.saved_to IS NOT NULL OR o.whole IS NOT false)
    AND CASE a.status::text
        WHEN 'processed' THEN
             %(after_processing)s <> 'keep' OR t.id IS NULL OR t.closed_at IS NOT NULL
-       WHEN 'error' THEN
-            m.saved_to IS NOT NULL AND a.decided_by = 'too_big'
-            OR %(error_behavior)s = 'delete' AND (NOT EXISTS (
-                SELECT FROM unnest(%(recipients)s::text[]) AS r (address) WHERE NOT EXISTS (
-                    SELECT FROM mailticket.outbox b WHERE b.message = m.id AND b.status = 'sent'
-                       AND b.kind = 'forwarded_error' AND b.rule = a.decided_by
-                       AND b.recipient = r.address))
-                OR a.steps @> '[{"rule": "forward_errors", "outcome": "skipped"}]')
+       WHEN 'error' THEN (m.saved_to IS NOT NULL AND a.decided_by = 'too_big') OR error.leaves
        WHEN 'undesired' THEN
             CASE WHEN %(undesired_behavior)s = 'purge'
-                 THEN a.decided_at < now() - make_interval(days => %(undesired_purge_delay)s)
-                 ELSE %(error_behavior)s = 'delete' AND (NOT EXISTS (
-                SELECT FROM unnest(%(recipients)s::text[]) AS r (address) WHERE NOT EXISTS (
-                    SELECT FROM mailticket.outbox b WHERE b.message = m.id AND b.status = 'sent'
-                       AND b.kind = 'forwarded_error' AND b.rule = a.decided_by
-                       AND b.recipient = r.address))
-                    OR a.steps @> '[{"rule": "forward_errors", "outcome": "skipped"}]') END
+                 THEN a.decided_at <= now() - make_interval(days => %(undesired_purge_delay)s)
+                 ELSE error.leaves END
        ELSE false END
  ORDER BY l.id
 
@@ -42,15 +39,27 @@ UPDATE mailticket.location l
   FROM (VALUES %s) AS g (location, settlement, gone) WHERE l.id = g.location::bigint
 
 -- name: purge_originals
--- Those of messages in error, held or undecided stay (SPEC 8.5).
+-- Those of messages that are kept in error, held or undecided stay (SPEC 8.5).
 DELETE FROM mailticket.original WHERE message IN (
     SELECT o.message FROM mailticket.original o
       JOIN mailticket.message m ON m.id = o.message
       JOIN mailticket.attempt a ON a.id = m.attempt
-     WHERE m.inbox = %(inbox)s AND a.status IN ('processed', 'undesired', 'ignored')
-       AND o.stored_at < now() - make_interval(days => %(days)s)
+     WHERE m.inbox = %(inbox)s AND o.stored_at < now() - make_interval(days => %(days)s)
+       AND (a.status IN ('processed', 'undesired', 'ignored')
+            OR (a.status = 'error' AND m.saved_to IS NULL
+                AND EXISTS (SELECT FROM mailticket.location l
+                             WHERE l.message = m.id AND l.settled_at IS NOT NULL)))
      ORDER BY o.stored_at LIMIT 5000)
 RETURNING message
+
+-- name: purge_drafts
+-- What parse read of messages that were decided long ago: a retry begins with their originals.
+DELETE FROM mailticket.draft WHERE attempt IN (
+    SELECT d.attempt FROM mailticket.draft d
+      JOIN mailticket.attempt a ON a.id = d.attempt
+      JOIN mailticket.message m ON m.id = a.message
+     WHERE m.inbox = %(inbox)s AND a.decided_at < now() - make_interval(days => %(days)s)
+     LIMIT 5000)
 
 -- name: latest_epoch
 SELECT id, server, login, folder, uidvalidity FROM mailticket.mailbox_epoch

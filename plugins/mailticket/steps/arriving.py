@@ -1,0 +1,73 @@
+"""A message that arrives: what of it is kept to tell it from others, and to be told by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from mailticket.errors import LimitExceeded
+from mailticket.identity import content_hash, header_hash, header_size
+from mailticket.mailboxes.base import Listed
+from mailticket.message import HeaderSection
+from mailticket.parsing import read_header
+from mailticket.store.intake import Arrival, message_key
+
+_READ_INSTEAD = (8192, 1024, 0)
+"""Bytes of a header section that is beyond a limit: enough to say who wrote about what."""
+
+
+def arrival(listed: Listed, raw: bytes, *, whole: bool) -> Arrival:
+    """Describe a message by its original or, where that is not had, by its header section."""
+    header = _header(raw)
+    people = [a.address.lower() for a in (header.from_, *header.to, *header.cc) if a]
+    return Arrival(
+        uid=listed.uid,
+        size=listed.size,
+        received_at=_moment(listed.received_at),
+        header_size=header_size(raw),
+        header_hash=header_hash(raw),
+        content_hash=content_hash(raw) if whole else None,
+        message_id=header.message_id,
+        sent_at=_moment(header.date),
+        sender=header.from_.address if header.from_ else "",
+        sender_name=header.from_.name if header.from_ else "",
+        subject=header.subject,
+        participants=tuple(dict.fromkeys(people))[:500],
+        raw=raw,
+        whole=whole,
+    )
+
+
+def nameless(refused: Arrival) -> Arrival:
+    """Keep the original of a message whose header section the database does not take."""
+    return replace(
+        refused, message_id="", sent_at=None, sender="", sender_name="", subject="", participants=()
+    )
+
+
+def is_the_same(message_id: str, known_hash: bytes, header: bytes) -> bool:
+    """Tell whether a header section is that of a known message.
+
+    By its Message-ID where it has one: some servers write the rest anew each time.
+    """
+    if message_id and message_key(_header(header).message_id) == message_id:
+        return True
+    return known_hash == header_hash(header)
+
+
+def _header(raw: bytes) -> HeaderSection:
+    section = raw[: header_size(raw)]
+    for length in (len(section), *_READ_INSTEAD):
+        try:
+            return read_header(section[:length])
+        except LimitExceeded:  # decided in `filter`, where limits have their reason
+            continue
+    raise AssertionError("nothing is within every limit")
+
+
+def _moment(moment: datetime | None) -> datetime | None:
+    """Give a date as PostgreSQL takes it: offsets beyond 16 hours are no dates to it."""
+    try:
+        return moment.astimezone(UTC) if moment else None
+    except (OverflowError, ValueError):
+        return None
