@@ -22,8 +22,13 @@ from mailticket.errors import (
     NotFound,
 )
 from mailticket.mailboxes.base import Mailbox
-from mailticket.mailboxes.imap import open_imap
-from mailticket.mailboxes.login import MailboxLogin, login_from, with_options
+from mailticket.mailboxes.login import (
+    MailboxLogin,
+    login_from,
+    with_options,
+    with_pop3_auth,
+)
+from mailticket.mailboxes.opening import open_mailbox
 from mailticket.passage import Outside, Progress
 from mailticket.smtp import MailServer, smtp_login_from
 from mailticket.store.postgres import Database
@@ -124,7 +129,9 @@ class Access:
             found.host, found.port, found.login, found.password, found.extra, inbox.protocol
         )
         try:
-            return with_options(login, inbox.imap_options if inbox.protocol == "imap" else ())
+            if inbox.protocol == "pop3":
+                return with_pop3_auth(login, inbox.pop3_auth_option)
+            return with_options(login, inbox.imap_options)
         except ConfigurationError as error:
             named = (Fault(inbox.name, f.field, f.value, f.allowed) for f in error.faults)
             raise ConfigurationError(*named) from None
@@ -141,7 +148,7 @@ class Access:
         )
 
     def _mailbox(self, inbox: Inbox) -> Mailbox:
-        return open_imap(self.mailbox_login(inbox), inbox.mailbox)
+        return open_mailbox(self.mailbox_login(inbox), inbox.mailbox)
 
     def _mail_server(self, conn_id: str) -> MailServer:
         found = self.credentials(conn_id)

@@ -65,7 +65,7 @@ def dags() -> Iterator[DAG]:
         return
     configuration, fallen_back = access.configuration()
     yield configuration_dag(configuration, fallen_back)
-    for name, inbox in configuration.inboxes.items():
+    for inbox in configuration.inboxes.values():
         yield inbox_dag(inbox)
     for name, faults in configuration.broken.items():
         if _NAME.fullmatch(name):  # no DAG can be called otherwise; the static one tells of it
@@ -78,7 +78,7 @@ def _remember_valid(access: Access) -> None:
     """Keep the last valid version; a secrets backend that is read-only must not cost the DAGs."""
     try:
         access.remember_valid()
-    except Exception as error:  # Airflow raises different errors by where the file is parsed
+    except Exception as error:  # noqa: BLE001  Airflow raises different errors by where the file is parsed
         _LOG.info("the valid version of %s is not remembered: %s", INBOXES, error)
 
 
