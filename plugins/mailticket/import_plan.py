@@ -10,6 +10,7 @@ from typing import Any
 
 from mailticket.csv_table import CsvFault, CsvRow, CsvTable, names
 
+_TEXTS = ("text", "character varying")
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "on"})
 _FALSE = frozenset({"false", "f", "no", "n", "0", "off"})
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}@[^\s@<>()\[\],;:\"\\]{1,253}")
@@ -46,6 +47,7 @@ class ImportColumn:
 
     name: str
     type: str
+    """As PostgreSQL writes it in full: ``boolean``, ``character varying``."""
     not_null: bool
     mandatory: bool
     """NOT NULL, and the database has no default for it."""
@@ -217,7 +219,7 @@ def _is_needed(kind: Kind, column: ImportColumn) -> bool:
 
 def _keeps_default(column: ImportColumn) -> bool:
     """Tell whether an empty cell stands for the column's default."""
-    return column.not_null and not column.mandatory and column.type not in ("text", "varchar")
+    return column.not_null and not column.mandatory and column.type not in _TEXTS
 
 
 def _value(column: ImportColumn, cell: str, lookups: Lookups) -> Any:
@@ -230,7 +232,7 @@ def _value(column: ImportColumn, cell: str, lookups: Lookups) -> Any:
         raise ValueError("a NUL character cannot be stored")
     if column.refers_to:
         return _one(lookups, column.refers_to, cell)
-    if column.type == "bool":
+    if column.type == "boolean":
         return _truth(cell)
     if column.values and cell not in column.values:
         raise ValueError(f"one of {', '.join(column.values)}")

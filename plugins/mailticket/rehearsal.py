@@ -51,6 +51,7 @@ class Rehearsal:
     rules: tuple[Rule, ...]
     ground: Ground
     facts: FactFinder
+    own_address: str = ""
 
     def decide(self, original: Original) -> Rehearsed:
         """Decide as a run would that finds this message in its mailbox now."""
@@ -94,8 +95,8 @@ class Rehearsal:
         draft = draft_of(message, self.inbox.inline_image_max_width)
         header, automatic = message.header, draft.automatic
         case = Case(self.inbox, original.size, header, automatic=automatic, draft=draft)
-        digest = self._content_hash(original)
-        case = with_ticket_facts(case, self.facts, self.ground, digest, None)
+        digest, own = self._content_hash(original), self.own_address
+        case = with_ticket_facts(case, self.facts, self.ground, digest, None, own_address=own)
         judgement = judge(case, self.ground, self.rules, 0)
         return Rehearsed(decision.then(judgement.decision), judgement.changes)
 

@@ -26,6 +26,7 @@ class Judge:
     rules: tuple[Rule, ...]
     database: Database | MailticketError
     """Or why it cannot be reached at all."""
+    own_address: str = ""
     _rehearsal: Rehearsal | None = field(default=None)
 
     def decide(self, raw: bytes, size: int, read: Message | LimitExceeded) -> Document:
@@ -46,7 +47,7 @@ class Judge:
         if self._rehearsal is None:
             ground = Catalogue(database).ground(self.inbox)
             facts = FactFinder(database, Outbox(database).read_keyring())
-            self._rehearsal = Rehearsal(self.inbox, self.rules, ground, facts)
+            self._rehearsal = Rehearsal(self.inbox, self.rules, ground, facts, self.own_address)
         return self._rehearsal
 
 
@@ -59,4 +60,11 @@ def judge_for(name: str, access: Access | None = None) -> Judge:
         database: Database | MailticketError = access.database()
     except MailticketError as error:
         database = error
-    return Judge(inbox, rules, database)
+    return Judge(inbox, rules, database, _own_address(access, inbox))
+
+
+def _own_address(access: Access, inbox: Inbox) -> str:
+    try:
+        return access.outside().address(inbox)
+    except MailticketError:
+        return ""  # without the inbox's Connection nothing can be read, yet files can be explained

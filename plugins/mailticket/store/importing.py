@@ -42,7 +42,12 @@ class Importing:
         rows = self._db.rows("columns", table=self._kind.table)
         if not rows:
             raise StoreOutdated(f"there is no table {self._target}: run bin/mailticket migrate")
-        return tuple(_column(row) for row in rows if row["name"] not in _KEEPS_ITSELF)
+        strict = {r["name"] for r in self._db.rows("not_null_columns", table=self._kind.table)}
+        return tuple(
+            _column(row, not_null=row["name"] in strict)
+            for row in rows
+            if row["name"] not in _KEEPS_ITSELF
+        )
 
     def lock(self) -> None:
         """Keep others from adding the same rows until the transaction ends; reading goes on."""
@@ -163,11 +168,11 @@ class _Hints:
         return self._names[table]
 
 
-def _column(row: Row) -> ImportColumn:
+def _column(row: Row, *, not_null: bool) -> ImportColumn:
     return ImportColumn(
         row["name"],
         row["type"],
-        row["not_null"],
+        not_null,
         row["mandatory"],
         (row["refers_to"] or "").rpartition(".")[2].strip('"'),
         tuple(row["values"]),

@@ -17,3 +17,8 @@ SELECT team_id FROM gone UNION SELECT team_id FROM come
 -- name: persons_by_address
 SELECT id, lower(email) AS name FROM mailticket.person
  WHERE lower(email) = ANY (%(names)s) ORDER BY id
+
+-- name: not_null_columns
+SELECT attname AS name FROM pg_attribute
+ WHERE attrelid = to_regclass('mailticket.' || quote_ident(%(table)s))
+   AND attnum > 0 AND NOT attisdropped AND attnotnull
