@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -147,7 +147,7 @@ class Access:
             **given,
         )
 
-    def _mailbox(self, inbox: Inbox) -> Mailbox:
+    def _mailbox(self, inbox: Inbox) -> AbstractContextManager[Mailbox]:
         return open_mailbox(self.mailbox_login(inbox), inbox.mailbox)
 
     def _mail_server(self, conn_id: str) -> MailServer:
@@ -176,7 +176,8 @@ def in_airflow() -> Access:
     from airflow.sdk import BaseHook, Variable  # noqa: PLC0415, TID251  slow to import
 
     def get(key: str) -> str | None:
-        return Variable.get(key, default=None)
+        found: str | None = Variable.get(key, default=None)
+        return found
 
     return Access(get, Variable.set, BaseHook.get_connection)
 
@@ -185,10 +186,10 @@ def in_shell() -> Access:
     """Ask as the command line does: environment, secrets backend, metadata database."""
     # Airflow logs to what is standard output while it is imported; ours is for answers.
     with redirect_stdout(sys.stderr):
-        from airflow.models import Connection, Variable  # noqa: PLC0415, TID251  slow to import
+        from airflow import models  # noqa: PLC0415, TID251  slow to import
 
     def get(key: str) -> str | None:
-        found: str | None = Variable.get(key, default_var=None)
+        found: str | None = models.Variable.get(key, default_var=None)
         return found
 
-    return Access(get, Variable.set, Connection.get_connection_from_secrets)
+    return Access(get, models.Variable.set, models.Connection.get_connection_from_secrets)
