@@ -33,7 +33,9 @@ def judge_headers(
     """Ask the rules of the first phase."""
     case = Case(inbox, size, header, facts, header.automatic)
     decision = decide(Phase.HEADERS, case, rules)
-    return _not_forwarded(decision) if facts.own or facts.answers_us else decision
+    # A person's answer to the mail of a ticket goes round no circle: its failure is told.
+    answers = facts.answers_us and bool(header.automatic or not facts.about_ref)
+    return _not_forwarded(decision) if facts.own or answers else decision
 
 
 def judge_content(
