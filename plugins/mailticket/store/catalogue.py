@@ -146,9 +146,10 @@ class Catalogue:
         """Find the row that a number or a unique name stands for."""
         table, key = field.refers_to, quoted(field.refers_column)
         label = table.rpartition(".")[2].strip('"')
-        naming = self._db.value("naming_column", table=table) or field.refers_column
+        naming = self._db.value("naming_column", table=table, key=field.refers_column)
+        naming = naming or field.refers_column
         start = f"SELECT {key} AS key FROM {table} WHERE"  # noqa: S608
-        rows = self._numbered(f"{start} {key} = %s", text) if text.isdecimal() else []
+        rows = self._by_key(f"{start} {key} = %s", text)
         if not rows:
             column = f"lower({quoted(naming)}) = lower(%s)" if naming == "email" else ""
             rows = self._tried(f"{start} {column or quoted(naming) + ' = %s'} LIMIT 2", text)
@@ -158,11 +159,11 @@ class Catalogue:
             raise ValueError(f"several rows of {label} have this {naming}: write the number")
         return rows[0]["key"]
 
-    def _numbered(self, text: str, value: str) -> list[Row]:
+    def _by_key(self, text: str, value: str) -> list[Row]:
         try:
             return self._tried(text, value)
         except RowRefused:
-            return []  # more digits than the key has
+            return []  # no number, or one with more digits than the key has
 
 
 def _field(row: Row, *, own: bool) -> Field:

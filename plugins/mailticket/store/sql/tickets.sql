@@ -38,7 +38,7 @@ SELECT a.attname AS name FROM pg_attribute a
    AND a.atttypid IN ('text'::regtype, 'varchar'::regtype)
  ORDER BY EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique
                      AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum) DESC,
-          a.attname = 'email' DESC, a.attname = 'name' DESC, a.attnum
+          a.attname = %(key)s, a.attname = 'email' DESC, a.attname = 'name' DESC, a.attnum
  LIMIT 1
 
 -- name: mandatory_checks
