@@ -177,6 +177,15 @@ def test_each_line_is_written_before_the_next_name_is_read(mail: Path) -> None:
         assert program.wait(10) == 0
 
 
+def test_a_mail_comes_from_standard_input(mail: Path) -> None:
+    with mail.open("rb") as typed:
+        told = subprocess.run(
+            [PROGRAM, "explain", "--jsonl", "-", mail], stdin=typed, capture_output=True, check=True
+        ).stdout.splitlines()
+    assert json.loads(told[0])["message"] == json.loads(told[1])["message"]
+    assert json.loads(told[0])["file"] == "-"
+
+
 def test_a_bare_text_body_is_cut_as_a_reply(tmp_path: Path, capfdbinary: Any) -> None:
     path = tmp_path / "body.txt"
     path.write_bytes("Grüße\r\n\r\nOn Sunday Ben wrote:\r\n> Hello\r\n".encode())

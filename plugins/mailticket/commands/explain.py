@@ -36,7 +36,7 @@ def explain(options: argparse.Namespace) -> int:
         raise ConfigurationError(Fault("", "FILE", "none", "name files, or give --files-from"))
     judge = _judge(options.inbox) if options.inbox else None
     reading = judge.inbox.parse_options() if judge else ParseOptions()
-    explainer = Explainer(reading, _bare_type(options), judge)
+    explainer = Explainer(reading, _bare_type(options), judge, _stdin())
     write = json_line if options.jsonl else _plain
     with Apart(lambda file: write(explainer.explain(file)), patience=_patience(reading)) as apart:
         for file in _files(options):
@@ -55,6 +55,13 @@ def _bare_type(options: argparse.Namespace) -> str:
     if options.body_html:
         return "text/html"
     return "text/plain" if options.body else ""
+
+
+def _stdin() -> int:
+    try:
+        return os.dup(0)
+    except OSError:  # cron and daemons may start us with none
+        return os.open(os.devnull, os.O_RDONLY)
 
 
 def _patience(reading: ParseOptions) -> float:
@@ -107,13 +114,15 @@ class Explainer:
     bare_type: str
     """``text/plain`` or ``text/html`` where files are bare bodies."""
     judge: Judge | None
+    stdin: int
+    """Its descriptor: a child has another standard input."""
     _out_of_reach: str = ""
     _not_before: float = field(default=0.0)
 
     def explain(self, file: str) -> Document:
         """Give the object that stands for one file."""
         try:
-            raw, size = _read(file)
+            raw, size = _read(self.stdin if file == STDIN else file)
         except OSError as error:
             return explanation(file, error=error.strerror or str(error))
         except Exception as error:  # noqa: BLE001  whatever the file is, the next one is read
@@ -158,12 +167,9 @@ class Explainer:
             return None, f"no decision: {_told(error)}"
 
 
-def _read(file: str) -> tuple[bytes, int]:
+def _read(file: str | int) -> tuple[bytes, int]:
     """Read a file up to the ceiling; give its true size where that is known."""
-    if file == STDIN:
-        raw = sys.stdin.buffer.read(CEILING + 1)
-        return raw, len(raw)
-    with open(file, "rb") as opened:  # noqa: PTH123  a name may end in a slash, which Path drops
+    with open(file, "rb") as opened:  # noqa: PTH123  a descriptor, or a name ending in a slash
         about = os.fstat(opened.fileno())
         if stat.S_ISREG(about.st_mode) and about.st_size > CEILING:
             # Its header section is enough for what can be said about it.
