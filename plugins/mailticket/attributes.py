@@ -61,9 +61,22 @@ _TARGET = "_blank"
 def chosen(
     tag: str, attributes: Attributes, image_style: str, locations: Mapping[str, str]
 ) -> Attributes | None:
-    """Choose the attributes of a start tag; ``None`` leaves the tag out."""
+    """Choose the attributes of a start tag; ``None`` leaves the tag out.
+
+    Nothing is left for ``permitted`` to remove: nh3 shuffles the others when it removes one.
+    """
     if tag == "img":
-        return _image(attributes, image_style, locations)
+        wanted = _image(attributes, image_style, locations)
+    else:
+        wanted = _wanted(tag, attributes)
+    if wanted is None:
+        return None
+    asked = ((name, permitted(tag, name, value)) for name, value in wanted.items())
+    return {name: value for name, value in asked if value is not None}
+
+
+def _wanted(tag: str, attributes: Attributes) -> Attributes:
+    """Give what the tag says about its looks, and a link's address."""
     kept = {name: value for name, value in attributes.items() if name in FOR_ALL}
     _colour_block(tag, attributes, kept)
     if tag == "a" and (href := _link(attributes.get("href", ""))):

@@ -11,11 +11,17 @@ What comes out is *not* safe yet; ``sanitise.py`` has the last word.
 
 from __future__ import annotations
 
-import html as references
 import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from mailticket.character_references import (
+    as_attribute,
+    as_text,
+    decoded_attribute,
+    decoded_text,
+)
 
 
 def names(text: str) -> frozenset[str]:
@@ -31,9 +37,6 @@ MAX_FORMATTING = 24
 """Formatting elements open at once, within one table cell."""
 MAX_NODES = 150_000
 """Estimated size of the tree; what comes after that keeps its text only."""
-AMPERSAND, LESS_THAN = "\ufdd0", "\ufdd1"
-"""Stand-ins in text: html5ever's time grows with the square of the references in one text, minutes
-for a megabyte of ``&amp;``. They are no characters (Unicode 23.7) and never in storable text."""
 TOO_LARGE = "HTML too large: formatting of its end left out"
 TOO_DEEP = "HTML nested too deep: flattened"
 
@@ -77,14 +80,6 @@ _TAG = re.compile(rf"<(/?)([a-zA-Z][^\s/>]*+)((?:[\s/]++|{_ATTRIBUTE})*+)>")
 _PAIR = re.compile(
     r"([^\s/>][^\s/>=]*+)(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>][^\s>]*+)))?+"
 )
-# In attributes, a name without semicolon is no reference: "?a=1&copy=2" is an address.
-_ATTRIBUTE_REFERENCE = re.compile(
-    r"&(?:#[0-9]{1,8};?|#[xX][0-9a-fA-F]{1,8};?|[a-zA-Z][a-zA-Z0-9]{1,31};)"
-)
-_PAIRED = re.compile(  # one character beyond U+FFFF, written as its two halves in UTF-16
-    r"&#[xX]([dD][89abAB][0-9a-fA-F]{2});&#[xX]([dD][c-fC-F][0-9a-fA-F]{2});"
-    r"|&#(5(?:5[3-9]|6[0-2])\d\d);&#(5(?:6[3-9]|7[0-3])\d\d);"
-)
 _COMMENT_END = re.compile(r"--!?>")
 _END_TAG = re.compile(r"</[^<>]*>")
 _ANY_TAG = re.compile(r"<[^<>]*>")
@@ -108,31 +103,6 @@ def attributes_of(text: str) -> Attributes:
     for name, double, single, bare in _PAIR.findall(text):
         found.setdefault(name.lower(), decoded_attribute(double or single or bare))
     return found
-
-
-def decoded_attribute(value: str) -> str:
-    """Decode the character references of an attribute (13.2.5.73)."""
-    if "&" not in value:
-        return value
-    return _ATTRIBUTE_REFERENCE.sub(lambda found: references.unescape(found[0]), value)
-
-
-def decoded_text(text: str) -> str:
-    """Decode the character references of text, halves of one character together."""
-    if "&" not in text:
-        return text
-    return references.unescape(_PAIRED.sub(_whole, text) if "&#" in text else text)
-
-
-def _whole(pair: re.Match[str]) -> str:
-    halves = (int(pair[1], 16), int(pair[2], 16)) if pair[1] else (int(pair[3]), int(pair[4]))
-    both = "".join(map(chr, halves)).encode("utf-16-le", "surrogatepass")
-    return both.decode("utf-16-le", "replace")
-
-
-def escaped(value: str) -> str:
-    """Write the value of an attribute for a parser."""
-    return value.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
 
 
 @dataclass(slots=True)
@@ -170,8 +140,7 @@ class _Writer:
     def text(self, end: int) -> None:
         """Write what lies before ``end`` as text."""
         if end > self.at:
-            text = decoded_text(self.html[self.at : end])
-            self.out.append(text.replace("&", AMPERSAND).replace("<", LESS_THAN))
+            self.out.append(as_text(decoded_text(self.html[self.at : end])))
             self.at = end
 
     def markup(self) -> bool:
@@ -246,7 +215,7 @@ class _Writer:
         if attributes is None:
             return
         self.nodes += (8 if name == "img" else 1) + len(self.cells[-1])
-        written = "".join(f' {key}="{escaped(value)}"' for key, value in attributes.items())
+        written = "".join(f' {key}="{as_attribute(value)}"' for key, value in attributes.items())
         self.out.append(f"<{name}{written}>")
         if name == "pre":
             # A parser drops the first line end; the second would be the first of the next reading.

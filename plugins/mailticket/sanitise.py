@@ -34,7 +34,8 @@ from mailticket.attributes import (
     chosen,
     permitted,
 )
-from mailticket.markup import AMPERSAND, KNOWN, LESS_THAN, Attributes, Rewrite, bounded
+from mailticket.character_references import restored
+from mailticket.markup import KNOWN, Attributes, Rewrite, bounded
 
 ATTACHMENT = "attachment:"
 """Scheme of an embedded image in stored HTML, followed by the sha256 of its bytes."""
@@ -101,7 +102,7 @@ def _image_style(width: int) -> str:
 def _parsed(html: str) -> str:
     """Parse and serialise; references like ``&#1;`` may have brought control characters."""
     clean = _CLEANER.clean(html)
-    clean = _UNSTORABLE.sub("", clean.replace(AMPERSAND, "&amp;").replace(LESS_THAN, "&lt;"))
+    clean = _UNSTORABLE.sub("", restored(clean))
     return clean.replace("\r\n", "\n").replace("\r", "\n")
 
 

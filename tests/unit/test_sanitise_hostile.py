@@ -252,6 +252,7 @@ HTML = st.one_of(st.lists(PIECES, max_size=30).map("".join), st.text(max_size=60
 @example("<p><table><p><table><p>")
 @example("<pre>\r\n\n&#10;&#13;x")
 @example("&#xfeff;x")
+@example('<a href="http://a.invalid" style="position:fixed" title=x>y')
 @example("<table><b><tr><td><a><table><a><td>x")
 def test_whatever_comes_is_harmless_and_stays_as_it_is(html: str) -> None:
     clean = sanitise(html).html
