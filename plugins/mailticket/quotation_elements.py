@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mailticket.options import PatternSet
+from mailticket.quotation_headers import header_block_at
 from mailticket.quotation_marks import Introduction, introduction_ending_at, plain
 from mailticket.quotation_tree import Tree
 
@@ -31,6 +32,8 @@ _ATTRIBUTION_IDS = frozenset(("reply-intro",))  # Roundcube
 _TYPED_INTO_CLASSES = ("moz-cite-prefix",)
 _OLD_MESSAGE_IDS = ("divRplyFwdMsg",)  # Outlook on the web and on phones
 _LOOKED_AT = frozenset(("blockquote", "div", "p", "section", "span", "table", "td"))
+_BARE = frozenset(("style", "dir"))
+"""Attributes that say nothing about what a blockquote is."""
 
 _NO_BORDER = re.compile(r"border(?:-left)?\s*:\s*(?:0|none|medium none)", re.IGNORECASE)
 _RULE_ABOVE = re.compile(r"border-top\s*:\s*solid", re.IGNORECASE)
@@ -66,6 +69,8 @@ class _Elements:
         self.tree = tree
         self.texts = [plain(row.text) for row in tree.rows]
         self.blockquotes = [at for at, tag in enumerate(tree.tags) if tag == "blockquote"]
+        self.bare: list[int] = []
+        """Blockquotes of no kind, with no introduction: a quote, or the sender's own."""
         self.quotes = Quotes()
 
     def look_at_all(self) -> None:
@@ -74,6 +79,8 @@ class _Elements:
         for at, tag in enumerate(self.tree.tags):
             if at >= free and tag in _LOOKED_AT and self._look_at(at, tag):
                 free = self.tree.ends[at]
+        if self.bare:
+            self._spare_bare_blockquotes()
 
     def look_for(self, entry: str) -> None:
         """Take every element that ``tag`` or ``tag.class`` names as a container."""
@@ -92,7 +99,7 @@ class _Elements:
         name = attributes.get("name") or ""
         style = attributes.get("style") or ""
         if tag == "blockquote":
-            return self._blockquote(at, style, classed=bool(classes))
+            return self._blockquote(at, style, bare=_BARE.issuperset(attributes))
         if _ends(classes, _OPEN_CLASSES) or name in _OPEN_NAMES:
             return self._open_container(at)
         if _ends(classes, _CONTAINER_CLASSES) or identity in _CONTAINER_IDS:
@@ -124,11 +131,26 @@ class _Elements:
         """Give the numbers of an element's rows that say something."""
         return [row for row in self.tree.rows_between(at, self.tree.ends[at]) if self.texts[row]]
 
-    def _blockquote(self, at: int, style: str, *, classed: bool) -> bool:
+    def _blockquote(self, at: int, style: str, *, bare: bool) -> bool:
         """Take a blockquote as quoted, save one that a person indented (Gmail's button)."""
-        if classed or not _NO_BORDER.search(style) or self._is_introduced(at):
+        if not bare or self._is_introduced(at):
             return self._contains(at)
-        return False
+        if _NO_BORDER.search(style):
+            return False
+        if "border" not in style.lower():
+            self.bare.append(at)
+        return self._contains(at)
+
+    def _spare_bare_blockquotes(self) -> None:
+        """Leave blockquotes that nothing marks where the same mail marks its quote otherwise."""
+        marked = self.quotes.containers.difference(self.bare)
+        named = any(set(self.tree.nodes[at].attributes).difference(_BARE) for at in marked)
+        if named or self.quotes.old_message_rows or self._has_header_block():
+            self.quotes.containers.difference_update(self.bare)
+
+    def _has_header_block(self) -> bool:
+        below = self.tree.rows_between(self.bare[0], len(self.tree.nodes))
+        return any(header_block_at(self.texts, row) for row in below if self.texts[row])
 
     def _is_introduced(self, at: int) -> bool:
         above = self.tree.rows_between(0, at)[-_MOST_BLANKS:]

@@ -105,9 +105,10 @@ class _Body:
         line = self.lines[at]
         if not line.quoted or line.certain:
             return line.quoted
-        return not is_tail_of_introduction(
-            self.plain[at], " ".join(self.plain[max(0, at - 3) : at])
-        )
+        if is_original_message(self.plain[at]):
+            return False
+        above = " ".join(self.plain[max(0, at - 3) : at])
+        return not is_tail_of_introduction(self.plain[at], above)
 
     def _next_shown(self) -> list[int]:
         """Give for each line the number of the next one that is not blank."""

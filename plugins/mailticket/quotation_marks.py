@@ -40,6 +40,8 @@ _VERB = re.compile(
 _FIRST_PERSON = re.compile(rf"(?<![\w@.])(?:{languages.FIRST_PERSON})(?!\w)")
 _WORD_WITH_AT = re.compile(r"[^\s<>]*@[^\s<>]*")
 _ENDS_WITH_ADDRESS = re.compile(r"<[^<>\s]+@[^<>\s]+>$")
+_BRACKETED_ADDRESS = re.compile(r"<[^<>\s]+@[^<>\s]+>")
+_GROUPWISE = re.compile(r">>> .{1,200}\d[:.]\d\d.{0,20} >>>$")
 _OPENING = re.compile(rf"(?:{languages.OPENINGS})(?![^\W\d_])", re.IGNORECASE)
 _DATE_FIRST = re.compile(
     rf"[(\[]?(?:\d{{1,4}}[./\-年년 ]|\d{{1,2}}:\d\d|(?:{languages.WEEKDAYS_AND_MONTHS})[.,]* ?\d"
@@ -103,7 +105,9 @@ def _between_dashes(line: str) -> str:
 
 
 def is_original_message(line: str) -> bool:
-    """Tell whether a plain line is ``-----Original Message-----`` in any language."""
+    """Tell whether a plain line is ``-----Original Message-----`` in any language, or its like."""
+    if line.startswith(">>> "):
+        return _GROUPWISE.match(line) is not None
     return len(line) < _LONGEST_MARK and _between_dashes(line).strip(":[]| ") in _ORIGINAL
 
 
@@ -208,6 +212,8 @@ def _rank_without_verb(text: str, *, colon: bool) -> tuple[Introduction, bool]:
     if starts_dated and mail and (clock or _DATE.search(text)):
         return Introduction.DATED, clock and colon and bool(_ENDS_WITH_ADDRESS.search(text))
     if starts_dated and colon and clock:
+        return Introduction.ABOVE_A_QUOTE, False
+    if colon and _BRACKETED_ADDRESS.search(text):
         return Introduction.ABOVE_A_QUOTE, False
     if colon and (mail or starts_dated):
         return Introduction.ABOVE_A_CONTAINER, False

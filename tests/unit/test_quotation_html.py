@@ -30,7 +30,10 @@ def test_the_new_part_is_what_the_sender_wrote(mail: dict[str, str]) -> None:
     assert sorted(words(cut.kept) + words(cut.cut)) == sorted(words(mail["html"]))
 
 
-@pytest.mark.parametrize("mail", MAILS, ids=[mail["name"] for mail in MAILS])
+STABLE = [mail for mail in MAILS if mail.get("again", True)]
+
+
+@pytest.mark.parametrize("mail", STABLE, ids=[mail["name"] for mail in STABLE])
 def test_what_stays_is_not_cut_again(mail: dict[str, str]) -> None:
     once = new_part_of_html(mail["html"])
     assert new_part_of_html(once.kept) == Cut(once.kept)
