@@ -150,8 +150,8 @@ FIRST_PERSON = (
 
 ORIGINAL_MESSAGE = (
     "original message|original email|original appointment|reply message|originalmessage"
-    "|message d'origine|message d’origine|message original|message initial|mail original|e-mail original"
-    "|courriel original|message originel"
+    "|message d'origine|message d’origine|message original|message initial|mail original"
+    "|e-mail original|courriel original|message originel"
     "|ursprüngliche nachricht|original-nachricht|originalnachricht|ursprüngliche mail"
     "|original nachricht|ursprüngliche e-mail|ursprünglicher termin|mensaje original"
     "|mensaje de origen|messaggio originale|messaggio original|mensagem original"
