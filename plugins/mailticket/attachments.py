@@ -75,9 +75,8 @@ def _attachment(part: Part, octets: bytes, namer: _Namer) -> Attachment:
     written = written_name(part)
     actual = magic.sniff(octets)
     content_type = magic.best_type(declared, actual, magic.type_of_name(safe_name(written)))
-    name = namer.name(written, content_type)
-    if declared in FORWARDED:
-        name = forwarded_name(octets, safe_name(written)) or name
+    name = forwarded_name(octets, safe_name(written)) if declared in FORWARDED else ""
+    name = name or namer.name(written, content_type)
     return Attachment(
         filename=_with_extension(name, content_type),
         content_type=content_type,

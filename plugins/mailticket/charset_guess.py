@@ -11,6 +11,8 @@ _HZ = re.compile(rb"~\{(?:[\x21-\x77][\x21-\x7e])+~\}")
 _JIS_RUN = re.compile(rb"\x1b(\$[@B]|\([BJI])")
 _SAMPLE = 20_000
 _MANY = 0.6
+_ENOUGH = 6
+"""High bytes: fewer say nothing about a language."""
 
 
 def stateful(octets: bytes) -> Iterator[str]:
@@ -41,7 +43,7 @@ def eight_bit(octets: bytes) -> str:
     sample = octets[:_SAMPLE]
     high = sum(byte > 0x7F for byte in sample)  # noqa: PLR2004  (the end of ASCII)
     letters = sum(chr(byte).isalpha() for byte in sample if byte <= 0x7F)  # noqa: PLR2004
-    if not high or high < _MANY * (high + letters):
+    if high < _ENOUGH or high < _MANY * (high + letters):
         return "cp1252"
     best = max(_SCORES, key=lambda codec: _score(octets, codec))
     return best if _score(octets, best) > _MANY else "cp1252"
@@ -58,7 +60,6 @@ def _score(octets: bytes, codec: str) -> float:
     return sum(bool(common.match(char)) for char in foreign) / max(1, len(foreign))
 
 
-_KANA = re.compile("[぀-ヿ一-鿿。、「」・ー！-～]")
 _SCORES = {
     "cp932": re.compile("[぀-ヿ。、「」・ー]"),
     "euc-jp": re.compile("[぀-ヿ。、「」・ー]"),

@@ -20,7 +20,10 @@ _ZONES = {
     "pdt": -420, "jst": 540, "kst": 540, "ist": 330, "aest": 600, "aedt": 660,
 }  # fmt: skip
 _COMMENT = re.compile(r"\([^()]*\)")
-_CLOCK = re.compile(r"(\d{1,2})[:.](\d{2})(?:[:.](\d{1,2}))?(?:[.,]\d+)?(?:\s*([ap])\.?m\b)?")
+_CLOCK = re.compile(
+    r"(\d{1,2}):(\d{2})(?::(\d{1,2}))?(?:[.,]\d+)?(?:\s*([ap])\.?m\b)?", re.IGNORECASE
+)
+_DOTTED_CLOCK = re.compile(r"(?<![\d.])(\d{1,2})\.(\d{2})(?:\.(\d{2}))?(?![\d.])(?:\s*([ap])m\b)?")
 _OFFSET = re.compile(r"(?:^|[\s\dA-Za-z:])([+-])\s?(\d{1,2}):?(\d{2})\b")
 _ISO = re.compile(r"\b(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?=\D|$)")
 _DAY_FIRST = re.compile(r"(\d{1,2})(?:\s|[-./])*([^\W\d_]{3,12})\.?(?:\s|[-./,])*(\d{2,4})\b")
@@ -35,7 +38,7 @@ _HALF_DAY = 12
 def read_date(text: str) -> datetime | None:
     """Read a date and time from free text, with its offset (UTC when it names none)."""
     text = _COMMENT.sub(" ", text[:_LONGEST])
-    clock = _CLOCK.search(text)
+    clock = _CLOCK.search(text) or _DOTTED_CLOCK.search(text)
     day = _calendar_day(text[: clock.start()] if clock else text) or _calendar_day(text)
     if day is None:
         return None
@@ -50,8 +53,8 @@ def _time(clock: re.Match[str] | None) -> tuple[int, int, int]:
     if clock is None:
         return 0, 0, 0
     hour = int(clock[1])
-    if clock[4]:
-        hour = hour % _HALF_DAY + (_HALF_DAY if clock[4] == "p" else 0)
+    if clock[4] and hour <= _HALF_DAY:
+        hour = hour % _HALF_DAY + (_HALF_DAY if clock[4] in "pP" else 0)
     return hour, int(clock[2]), min(int(clock[3] or 0), 59)
 
 

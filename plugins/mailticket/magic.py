@@ -10,7 +10,6 @@ import filetype
 _HEAD = 8192
 _OWN = (
     (b"\x78\x9f\x3e\x22", "application/ms-tnef"),
-    (b"MZ", "application/x-msdownload"),
     (b"\x7fELF", "application/x-executable"),
     (b"\xca\xfe\xba\xbe", "application/x-mach-binary"),
     (b"\xfe\xed\xfa\xce", "application/x-mach-binary"),
@@ -153,8 +152,10 @@ EXECUTABLE_EXTENSIONS = frozenset(
 def sniff(octets: bytes) -> str:
     """Give the type that the first bytes show, ``""`` when they show none."""
     head = octets[:_HEAD]
+    if head.startswith(b"MZ"):
+        return "application/x-msdownload" if _is_program(octets) else ""
     for mark, content_type in _OWN:
-        if head.startswith(mark) and not (mark == b"MZ" and not _is_program(octets)):
+        if head.startswith(mark):
             return content_type
     if _SVG_START.match(head) and _SVG.search(head):
         return "image/svg+xml"

@@ -102,14 +102,17 @@ def _unreadable_header(section: FieldSection, error: Exception) -> HeaderSection
 
 def _diagnosed(section: FieldSection) -> tuple[datetime | None, tuple[str, ...]]:
     """Ask mailparser for the date and for what is wrong with dates and addresses."""
-    raw = section.first("date")
-    parser = mailparser.MailParser(email.message_from_bytes(_identity(section)))
-    date = _with_offset(parser.date, parser.timezone) if raw else None
+    written = decoded(section.first("date"))
+    try:
+        parser = mailparser.MailParser(email.message_from_bytes(_identity(section)))
+    except Exception as error:  # noqa: BLE001 - it raises on some encoded words
+        return read_date(written), (f"header section not diagnosed: {_sentence(error)}",)
+    date = _with_offset(parser.date, parser.timezone) if written else None
     defects = {
         f"{one_line(str(each.get('header')))}: {one_line(str(each.get('reason')))}": None
         for each in (*parser.address_header_defects, *parser.date_header_defects)
     }
-    return date or read_date(decoded(raw)), tuple(defects)
+    return date or read_date(written), tuple(defects)
 
 
 def _identity(section: FieldSection) -> bytes:

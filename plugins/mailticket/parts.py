@@ -18,7 +18,7 @@ from mailticket.transfer import Payload, undo
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+*-]{1,150}")
 _LONE_TYPES = {"text": "text/plain", "html": "text/html", "plain": "text/plain"}
 _PART_HEADER_BYTES = 64 * 1024
-_FIRST_BOUNDARY = re.compile(rb"(?:\A|\n|\r)--([^\r\n]{1,200}?)[ \t]*(?=[\r\n])")
+_FIRST_BOUNDARY = re.compile(rb"(?<![^\r\n])--([^\r\n]{1,200}?)[ \t]*(?=[\r\n])")
 _LONGEST_BOUNDARY = 1000
 
 
