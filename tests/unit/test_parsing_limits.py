@@ -161,7 +161,8 @@ def test_an_image_beyond_the_pixel_limit_stays_unopened() -> None:
 
 PIECES = st.sampled_from(
     rb"""From: |a@b.example|\r\n|\r\n\r\n|\n |Subject: |=?utf-8?B?|?=|=?x?q?
-|Content-Type: |text/html|multipart/mixed; boundary=b|; charset=|utf-7|iso-2022-jp|hz|\r\n--b\r\n|\r\n--b--\r\n
+|Content-Type: |text/html|multipart/mixed; boundary=b|; charset=|utf-7|iso-2022-jp|hz|\r\n--b\r\n
+|\r\n--b--\r\n
 |Content-Transfer-Encoding: base64|quoted-printable|message/rfc822|\x1b$B|\xff|\x00|<p>|"|(|<|>|,|;
 |<img src=cid:x>|&#0;|&#xD800;|Date: |Content-ID: <x>|filename*0*=utf-8''%00|\xed\xa0\x80|> |~{<:~}
 |BEGIN:VEVENT|text/calendar|application/pkcs7-mime|\x30\x80\x06\x09|application/ms-tnef
