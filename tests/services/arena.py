@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
+import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -12,6 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 from mailticket.airflow_access import Access
 from mailticket.ingest import STEPS, begin, run_once, take_step
+from mailticket.passage import Outside
+from mailticket.store.postgres import Database as Store
 from services.database import Database
 from services.dovecot import Dovecot
 
@@ -29,6 +35,11 @@ class Arena:
     settings: dict[str, Any] = field(default_factory=dict)
     smtp: dict[str, Any] = field(default_factory=dict)
     name: str = "support"
+    imap_port: int = 0
+    """Another one than Dovecot's: for what stands between."""
+    wrap: Callable[[Outside], Outside] = lambda outside: outside
+    """Puts something between a pass and the servers that it reaches."""
+    store: Callable[..., Store] = Store
 
     def access(self) -> Access:
         variables = {
@@ -45,7 +56,7 @@ class Arena:
         if conn_id == f"mailticket_inbox_{self.name}":
             return SimpleNamespace(
                 host=self.dovecot.host,
-                port=self.dovecot.port,
+                port=self.imap_port or self.dovecot.port,
                 login=self.user,
                 password=self.dovecot.password,
                 schema=None,
@@ -70,11 +81,10 @@ class Arena:
 
     def run(self, name: str = "") -> tuple[dict[str, Any], list[str]]:
         access = self.access()
-        db = access.database()
+        db = self.store(**access.database_parameters())
+        name = name or f"run{next(_NUMBERS)}"
         try:
-            return run_once(
-                db, access.inbox(self.name), name or f"run{next(_NUMBERS)}", access.outside()
-            )
+            return run_once(db, access.inbox(self.name), name, self.wrap(access.outside()))
         finally:
             db.close()
 
@@ -82,22 +92,59 @@ class Arena:
         """Take some steps of a run, each on a connection of its own, as tasks do."""
         counts: dict[str, Any] = {}
         for step in steps or tuple(STEPS):
-            access = self.access()
-            db = access.database()
-            try:
-                passage = begin(
-                    db,
-                    self.name,
-                    step,
-                    run,
-                    lambda: access.inbox(self.name),
-                    access.outside(),
-                    clear_number,
-                )
-                counts = take_step(passage, step)
-            finally:
-                db.close()
+            counts = self._step(run, step, clear_number)
         return counts
+
+    def _step(self, run: str, step: str, clear_number: int) -> dict[str, Any]:
+        access = self.access()
+        db = self.store(**access.database_parameters())
+        outside = self.wrap(access.outside("mailticket_inbox_support"))
+        try:
+            passage = begin(
+                db, self.name, step, run, lambda: access.inbox(self.name), outside, clear_number
+            )
+            return take_step(passage, step)
+        finally:
+            db.close()
+
+    def clear(self, run: str, step: str, clear_number: int = 1) -> dict[str, Any]:
+        """Take a step and all that follow it, as Airflow does when somebody cleared them."""
+        names = list(STEPS)
+        return self.steps(run, *names[names.index(step) :], clear_number=clear_number)
+
+    def killed(self, work: Callable[[], object], after: float | None = None) -> bool:
+        """Work in a process of its own, killed after some seconds or by itself; tell whether."""
+        child = os.fork()
+        if child == 0:
+            try:
+                work()
+                os._exit(0)
+            except BaseException:  # noqa: BLE001
+                traceback.print_exc()
+                os._exit(1)
+        if after is not None:
+            time.sleep(after)
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status):
+            assert os.WEXITSTATUS(status) == 0
+        return os.WIFSIGNALED(status)
+
+    def lapse(self) -> None:
+        """Let the lease of a pass that died run out."""
+        self.rows("UPDATE mailticket.lease SET expires_at = now() - interval '1 second'")
+
+    def told(self) -> list[tuple[str, str, str]]:
+        """Give (kind, recipient, status) of each mail in the outbox."""
+        return self.rows("SELECT kind, recipient, status FROM mailticket.outbox ORDER BY id")
+
+    def attempts(self) -> list[tuple[Any, ...]]:
+        """Give (message, n, run, clear number, verdict, decided by) of all attempts."""
+        return self.rows(
+            "SELECT a.message, a.n, r.name, a.clear_number, a.verdict::text, a.decided_by"
+            " FROM mailticket.attempt a LEFT JOIN mailticket.run r ON r.id = a.run"
+            " ORDER BY a.message, a.n"
+        )
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return self.database.rows(sql, *values)
@@ -138,6 +185,11 @@ def mail(
         "",
     ]
     return "\r\n".join(lines).encode()
+
+
+def die(*_: object, **__: object) -> None:
+    """End this process as an out-of-memory killer does."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 MakeArena = Callable[..., Arena]

@@ -321,6 +321,7 @@ CREATE TABLE mailticket.location (
     UNIQUE (epoch, uid)
 );
 CREATE INDEX location_message ON mailticket.location (message);
+CREATE INDEX location_order ON mailticket.location (epoch, id);
 CREATE INDEX location_open ON mailticket.location (epoch, message)
     WHERE settled_at IS NULL AND gone_at IS NULL;
 

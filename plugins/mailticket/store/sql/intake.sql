@@ -26,10 +26,16 @@ UPDATE mailticket.location l SET gone_at = now()
    AND l.settled_at IS NULL AND l.gone_at IS NULL
 
 -- name: landmarks
+-- The last ones that should lie there, and the first and last of all: those that left it must not
+-- lie there as somebody else.
 SELECT l.uid, m.message_id, m.header_hash
   FROM mailticket.location l JOIN mailticket.message m ON m.id = l.message
- WHERE l.epoch = %(epoch)s AND l.settled_at IS NULL AND l.gone_at IS NULL AND m.header_size > 0
- ORDER BY l.id DESC LIMIT 2
+ WHERE m.header_size > 0 AND l.id IN (
+       SELECT min(id) FROM mailticket.location WHERE epoch = %(epoch)s
+       UNION SELECT max(id) FROM mailticket.location WHERE epoch = %(epoch)s
+       UNION (SELECT id FROM mailticket.location
+               WHERE epoch = %(epoch)s AND settled_at IS NULL AND gone_at IS NULL
+               ORDER BY id DESC LIMIT 2))
 
 -- name: known_uids
 SELECT uid FROM mailticket.location WHERE epoch = %(epoch)s AND uid = ANY (%(uids)s)
