@@ -7,7 +7,26 @@ from typing import Any
 
 from mailticket.reference import Keyring, sign
 from mailticket.store.outbox import Outbox
-from services.arena import Arena
+from services.arena import Arena, mail
+
+
+def with_parts(
+    *parts: tuple[str, bytes],
+    subtype: str = "mixed",
+    encoding: str = "8bit",
+    **options: Any,
+) -> bytes:
+    """Write a mail of several parts: (Content-Type, further fields after CRLF; content)."""
+    top = mail(**options)
+    head, _, _ = top.partition(b"\r\n\r\n")
+    kept = [line for line in head.split(b"\r\n") if not line.startswith(b"Content-Type")]
+    kept.append(f'Content-Type: multipart/{subtype}; boundary="=_parts"'.encode())
+    body = b"".join(
+        b"\r\n--=_parts\r\nContent-Type: %s\r\nContent-Transfer-Encoding: %s\r\n\r\n%s"
+        % (kind.encode(), encoding.encode(), content)
+        for kind, content in parts
+    )
+    return b"\r\n".join(kept) + b"\r\n" + body + b"\r\n--=_parts--\r\n"
 
 
 def person(
