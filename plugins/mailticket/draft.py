@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from mailticket.embedded import comparable
 from mailticket.message import Address, Attachment, Automatic, Body, Message, NewPart
 from mailticket.sanitise import drop_images, point_images
 
@@ -76,11 +77,19 @@ class _Showing:
     """Points ``cid:`` images at their files and takes out those that were left out."""
 
     def __init__(self, files: tuple[AttachedFile, ...], max_width: int) -> None:
-        named = [file for file in files if file.content_id]
         kept = {file.sha256 for file in files if not file.left_out}
-        # A second copy of an image is left out as a file, yet the first one can be shown for it.
-        self.targets = {f.content_id: f.sha256 for f in named if f.sha256 in kept}
-        self.dropped = [f.content_id for f in named if f.sha256 not in kept]
+        self.targets: dict[str, str] = {}
+        self.dropped: list[str] = []
+        for file in files:
+            key = comparable(file.content_id)
+            # Of two parts with one Content-ID the first is meant. A second copy of an image is
+            # left out as a file, yet the first one can be shown for it.
+            if not key or key in self.targets or key in self.dropped:
+                continue
+            if file.sha256 in kept:
+                self.targets[key] = file.sha256
+            else:
+                self.dropped.append(key)
         self.max_width = max_width
 
     def images(self, html: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailticket.config import Inbox
-from mailticket.decision import Case, Decision, Facts, Rule, Verdict
+from mailticket.decision import Case, Decision, Rule, Verdict
 from mailticket.draft import draft_of
 from mailticket.errors import LimitExceeded
 from mailticket.identity import content_hash
@@ -19,7 +19,7 @@ from mailticket.message import Message
 from mailticket.parsing import read_header
 from mailticket.passage import failure
 from mailticket.planning import Ground
-from mailticket.steps.second_look import content_facts
+from mailticket.steps.second_look import content_facts, fresh_facts
 from mailticket.steps.upsert_ticket import with_ticket_facts
 from mailticket.store.facts import FactFinder, Question
 from mailticket.ticket import TicketChange
@@ -67,7 +67,8 @@ class Rehearsal:
         if isinstance(original.read, LimitExceeded):
             problem = failure(original.read.limit, str(original.read))
             return Rehearsed(decision.then(problem))
-        content = judge_content(self.inbox, original.size, original.read, Facts(), self.rules)
+        found = fresh_facts(self.facts, self.inbox.name, original.read, None)
+        content = judge_content(self.inbox, original.size, original.read, found, self.rules)
         decision = decision.then(content)
         if decision.ruling:
             return Rehearsed(decision)

@@ -12,7 +12,7 @@ from mailticket.judging import judge_content
 from mailticket.message import Message
 from mailticket.parsing import parse
 from mailticket.passage import Counts, Passage, failure, tell
-from mailticket.steps.second_look import content_facts, note_failed_delivery, second_look
+from mailticket.steps.second_look import fresh_facts, note_failed_delivery, second_look
 from mailticket.steps.tries import given_up
 from mailticket.store.attempts import Record, Stage, step_documents
 from mailticket.store.postgres import Row
@@ -83,9 +83,7 @@ def _decoded(p: Passage, row: Row) -> _Read:
         message = parse(bytes(row["raw"]), p.inbox.parse_options())
     except LimitExceeded as error:
         return _Read(None, failure(error.limit, str(error)))
-    # Only what the body alone shows is new here: what the header section says was judged.
-    fresh = message.header.automatic is None
-    facts = content_facts(p.facts, p.inbox.name, message, row["message"]) if fresh else Facts()
+    facts = fresh_facts(p.facts, p.inbox.name, message, row["message"])
     return _Read(message, judge_content(p.inbox, row["size"], message, facts, p.rules), facts)
 
 

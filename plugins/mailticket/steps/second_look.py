@@ -67,6 +67,14 @@ def content_facts(finder: FactFinder, inbox: str, message: Message, number: int 
     return finder.header_facts(inbox, [Question(header, None, number)])[0]
 
 
+def fresh_facts(finder: FactFinder, inbox: str, message: Message, number: int | None) -> Facts:
+    """Look that up only where the body shows something new: the header section was judged."""
+    by_header, found = message.header.automatic, message.automatic
+    if by_header and found and by_header.kind == found.kind:
+        return Facts()
+    return content_facts(finder, inbox, message, number)
+
+
 def note_failed_delivery(p: Passage, row: Row, message: Message, facts: Facts) -> None:
     """Note on a ticket that a mail of ours about it did not arrive."""
     automatic = message.automatic
