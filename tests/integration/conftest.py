@@ -11,7 +11,7 @@ from services.post_office import PostOffice
 
 @pytest.fixture
 def post_office() -> Iterator[PostOffice]:
-    """An SMTP server of this test's own, taking mail."""
+    """Give this test an SMTP server of its own, taking mail."""
     office = PostOffice()
     office.start()
     yield office

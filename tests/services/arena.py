@@ -161,7 +161,7 @@ class Arena:
         return sum(len(list((home / part).glob("*"))) for part in ("new", "cur"))
 
 
-def mail(
+def mail(  # noqa: PLR0917  a mail has many fields, and tests name them
     subject: str = "Printer broken",
     sender: str = "Ada Lovelace <ada@acme.example>",
     body: str = "It does not print.",
