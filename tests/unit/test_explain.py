@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from mailticket.__main__ import main
-from mailticket.commands.apart import Apart, Lost
+from mailticket.apart import Apart, Lost
 from mailticket.explaining import for_person
 
 PROGRAM = Path(__file__).parents[2] / "bin" / "mailticket"

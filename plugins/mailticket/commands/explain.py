@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mailticket.commands.apart import Apart, Lost
+from mailticket.apart import Apart, Lost
 from mailticket.errors import ConfigurationError, Fault, LimitExceeded, MailticketError, NotFound
 from mailticket.explaining import Document, bare_body, explanation, for_person, json_line
 from mailticket.options import ParseOptions
