@@ -38,7 +38,11 @@ def explain(options: argparse.Namespace) -> int:
     reading = judge.inbox.parse_options() if judge else ParseOptions()
     explainer = Explainer(reading, _bare_type(options), judge, _stdin())
     write = json_line if options.jsonl else _plain
-    with Apart(lambda file: write(explainer.explain(file)), patience=_patience(reading)) as apart:
+
+    def answer(file: str) -> bytes:
+        return write(explainer.explain(file))
+
+    with Apart(answer, patience=_patience(reading)) as apart:
         for file in _files(options):
             _print(_line(apart, file, write))
     return 0
@@ -68,7 +72,7 @@ def _patience(reading: ParseOptions) -> float:
     return reading.limits.seconds + _MARGIN_SECONDS
 
 
-def _line(apart: Apart, file: str, write: Write) -> bytes:
+def _line(apart: Apart[str, bytes], file: str, write: Write) -> bytes:
     try:
         return apart.ask(file)
     except Lost as lost:
