@@ -164,6 +164,8 @@ class Airflow:
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__WORKERS": "1",
+            # A log line says why a message was rejected: at its end.
+            "AIRFLOW__API__DEFAULT_WRAP": "True",
             "AIRFLOW__API__SECRET_KEY": self.secrets.api_secret,
             "AIRFLOW__API_AUTH__JWT_SECRET": self.secrets.jwt_secret,
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
