@@ -14,6 +14,8 @@ from mailticket.mailboxes.imap_sign_in import open_session
 from mailticket.mailboxes.login import MailboxLogin
 
 _LISTED_AT_A_TIME = 800
+_LISTING_BREAKS = 40
+"""Three messages that break each session are found by halves; beyond, the server is at fault."""
 _HEADERS_AT_A_TIME = 200
 _HEADER_BYTES = 64 * 1024
 """What a header section is expected to be; much more is fetched alone."""
@@ -33,6 +35,7 @@ class ImapMailbox:
     def __init__(self, login: MailboxLogin, folder: str) -> None:
         self._login = login
         self._folder = folder
+        self._breaks = 0
 
     def __enter__(self) -> Self:
         self._open()
@@ -86,17 +89,31 @@ class ImapMailbox:
         return [uid for uid in imap_answer.searched(answer.lines) if uid > above]
 
     def _listed(self, uids: list[int]) -> Iterator[Listed]:
-        found = self._sizes(uids)
+        found = self._sizes_in_parts(uids)
         missing = [uid for uid in uids if b"RFC822.SIZE" not in found.get(uid, {})]
         present = imap_fetch.search_uids(self.session, missing)
         for uid in missing:
             if uid in present:
-                found |= self._sizes([uid])
+                found |= self._sizes_in_parts([uid])
         for uid in uids:
             about = found.get(uid, {})
             if about or uid in present:
                 size = imap_answer.number(about.get(b"RFC822.SIZE")) or 0
                 yield Listed(str(uid), size, imap_answer.internal_date(about.get(b"INTERNALDATE")))
+
+    def _sizes_in_parts(self, uids: list[int]) -> dict[int, dict[bytes, imap_answer.Token]]:
+        """Ask again in halves where the session breaks: it may break on one message only."""
+        try:
+            return self._sizes(uids)
+        except MailboxUnavailable as error:
+            self._breaks += 1
+            if error.retry_after is not None or self._breaks > _LISTING_BREAKS:
+                raise
+        self.reopen()
+        if len(uids) == 1:
+            return {}
+        half = len(uids) // 2
+        return self._sizes_in_parts(uids[:half]) | self._sizes_in_parts(uids[half:])
 
     def _sizes(self, uids: list[int]) -> dict[int, dict[bytes, imap_answer.Token]]:
         items = "(UID RFC822.SIZE INTERNALDATE)"

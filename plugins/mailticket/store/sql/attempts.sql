@@ -35,7 +35,8 @@ recorded AS (
     UPDATE mailticket.attempt a
        SET stage = g.stage::mailticket.stage, status = g.status::mailticket.message_state,
            verdict = g.verdict::mailticket.verdict, decided_by = g.decided_by,
-           decided_in = g.decided_in, reason = g.reason, steps = g.steps::jsonb, tries = 0,
+           decided_in = g.decided_in, reason = g.reason, steps = g.steps::jsonb,
+           tries = CASE g.stage WHEN 'accepted' THEN a.tries ELSE 0 END,
            ticket_id = coalesce(g.ticket_id::bigint, a.ticket_id),
            decided_at = CASE WHEN g.verdict IS NOT NULL THEN now() END
       FROM g
