@@ -67,7 +67,7 @@ class Rehearsal:
         if isinstance(original.read, LimitExceeded):
             problem = failure(original.read.limit, str(original.read))
             return Rehearsed(decision.then(problem))
-        found = fresh_facts(self.facts, self.inbox.name, original.read, None)
+        found = fresh_facts(self.facts, self.inbox.name, original.read, None, self.rules)
         content = judge_content(self.inbox, original.size, original.read, found, self.rules)
         decision = decision.then(content)
         if decision.ruling:

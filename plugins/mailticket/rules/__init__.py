@@ -97,6 +97,11 @@ def _stays(rule: Rule, own: Mapping[str, Rule]) -> bool:
     return rule.name not in own or own[rule.name].phase is rule.phase
 
 
+def asks_of_content(rules: Iterable[Rule]) -> bool:
+    """Tell whether a site's rule looks at the content: only then its Facts are looked up."""
+    return any(rule.phase is Phase.CONTENT and rule not in RULES for rule in rules)
+
+
 def check_rules_off(inbox: Inbox, rules: Iterable[Rule]) -> None:
     """Raise ``ConfigurationError`` for each name in ``rules_off`` that no rule has."""
     known = dict.fromkeys((*(rule.name for rule in rules), *WAYS))

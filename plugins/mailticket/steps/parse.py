@@ -83,7 +83,7 @@ def _decoded(p: Passage, row: Row) -> _Read:
         message = parse(bytes(row["raw"]), p.inbox.parse_options())
     except LimitExceeded as error:
         return _Read(None, failure(error.limit, str(error)))
-    facts = fresh_facts(p.facts, p.inbox.name, message, row["message"])
+    facts = fresh_facts(p.facts, p.inbox.name, message, row["message"], p.rules)
     return _Read(message, judge_content(p.inbox, row["size"], message, facts, p.rules), facts)
 
 

@@ -6,14 +6,16 @@ queued. A delivery report names the mail that did not arrive: its ticket is told
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from mailticket.decision import Decision, Facts, Phase, Step
+from mailticket.decision import Decision, Facts, Phase, Rule, Step
 from mailticket.errors import LimitExceeded
 from mailticket.judging import judge_content
 from mailticket.message import Message
 from mailticket.parsing import parse
 from mailticket.passage import Passage, tell
+from mailticket.rules import asks_of_content
 from mailticket.steps.tries import given_up
 from mailticket.store.attempts import step_documents
 from mailticket.store.facts import FactFinder, Question
@@ -61,18 +63,24 @@ def _looked_at(p: Passage, row: Row, message: Message) -> bool:
 
 def content_facts(finder: FactFinder, inbox: str, message: Message, number: int | None) -> Facts:
     """Look up what the report is about, now that its body named it."""
-    if message.automatic is None:
-        return Facts()
-    header = replace(message.header, automatic=message.automatic)
-    return finder.header_facts(inbox, [Question(header, None, number)])[0]
+    return _facts(finder, inbox, message, number) if message.automatic else Facts()
 
 
-def fresh_facts(finder: FactFinder, inbox: str, message: Message, number: int | None) -> Facts:
-    """Look that up only where the body shows something new: the header section was judged."""
+def fresh_facts(
+    finder: FactFinder, inbox: str, message: Message, number: int | None, rules: Iterable[Rule]
+) -> Facts:
+    """Look up Facts where the body shows something new, or a site's rule looks at the content."""
+    if asks_of_content(rules):
+        return _facts(finder, inbox, message, number)
     by_header, found = message.header.automatic, message.automatic
     if by_header and found and by_header.kind == found.kind:
         return Facts()
     return content_facts(finder, inbox, message, number)
+
+
+def _facts(finder: FactFinder, inbox: str, message: Message, number: int | None) -> Facts:
+    header = replace(message.header, automatic=message.automatic)
+    return finder.header_facts(inbox, [Question(header, None, number)])[0]
 
 
 def note_failed_delivery(p: Passage, row: Row, message: Message, facts: Facts) -> None:
