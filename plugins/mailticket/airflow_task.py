@@ -22,7 +22,6 @@ from mailticket.store.postgres import Database
 from mailticket.store.runs import LEASE_SECONDS
 
 TICKETS = AssetAlias("mailticket_tickets")
-_RED = ("failed", "upstream_failed")
 _WAIT_FOR_LEASE = LEASE_SECONDS * 0.4
 """Three tries outlive the lease of a pass that died without giving it back."""
 
@@ -74,7 +73,8 @@ def take(step: str, inbox: str, context: dict[str, Any]) -> Counts:
             _colour(passage, counts, broken, context["ti"])
     except NeverBegan as error:
         if broken:
-            raise _told(f"{', '.join(broken)} failed: no message was read") from None
+            _note(context["ti"], f"{', '.join(broken)} failed, no message was read")
+            raise _told(f"{', '.join(broken)} failed: see there") from None
         raise AirflowSkipException(str(error)) from None
     except MailticketError as error:
         raise _told(str(error), again=error.transient, after=_pause(error)) from None
@@ -128,17 +128,22 @@ def _broken_tasks(context: dict[str, Any]) -> list[str]:
     run = context["dag_run"]
     states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])
     of_run = states.get(run.run_id, {})
-    return [step for step in STEPS if step != "report" and of_run.get(step) in _RED]
+    return [step for step in STEPS if of_run.get(step) == "failed"]
 
 
 def _colour(passage: Passage, counts: Counts, broken: list[str], ti: Any) -> None:
     """Leave counts and note for those who look, then redden the run if somebody has to."""
     failed = failures(passage)
-    said = f"{', '.join(broken)} failed" if broken else ""
-    ti.xcom_push(key=NOTE, value="; ".join(filter(None, [MARK + summary(counts), said])))
+    tasks = [f"{', '.join(broken)} failed"] if broken else []
+    _note(ti, summary(counts), *tasks)
     if failed or broken:
         ti.xcom_push(key="return_value", value=counts)
-        raise _told(*failed, *([f"{said}: see there"] if broken else []))
+        raise _told(*failed, *(f"{said}: see there" for said in tasks))
+
+
+def _note(ti: Any, *said: str) -> None:
+    """Leave what the run's note shall say; the listener puts it there when the run has ended."""
+    ti.xcom_push(key=NOTE, value=MARK + "; ".join(said))
 
 
 def _told(*lines: str, again: bool = False, after: float | None = None) -> Told:

@@ -33,9 +33,9 @@ _DEFAULTS = {
     "max_retry_delay": timedelta(minutes=5),
     "retry_policy": RetryAsTold(),
 }
-_NEED_THE_STEP_BEFORE = ("filter", "parse")
-"""The others work whatever became of the step before: what was read must become tickets, and what
-is committed must be settled. ``report`` sees that a failure of any task reddens the run."""
+_AFTER_ANYTHING = ("upsert_ticket", "forward_errors", "cleanup", "report")
+"""What was read must become tickets, and what is committed must be settled, whatever became of the
+step before. ``report`` sees to it that a failure of any task reddens the run."""
 
 
 def dags() -> Iterator[DAG]:
@@ -114,8 +114,7 @@ def _tasks(name: str) -> None:
 
 
 def _task(step: str) -> Callable[[str], Any]:
-    needs = step in _NEED_THE_STEP_BEFORE
-    rule = TriggerRule.NONE_FAILED if needs else TriggerRule.ALL_DONE
+    rule = TriggerRule.ALL_DONE if step in _AFTER_ANYTHING else TriggerRule.NONE_FAILED
 
     @task(
         task_id=step,
