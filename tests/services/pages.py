@@ -82,3 +82,9 @@ def plain(page: Path) -> str:
 def ticked(page: Path) -> list[str]:
     """Give everything that stands in back quotes in a page's text."""
     return _TICKED.findall(plain(page))
+
+
+def anchors(page: Path) -> set[str]:
+    """Give the anchors of a page's headings, as GitHub makes them."""
+    heads = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from itertools import product
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -15,17 +14,25 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from mailticket.__main__ import _parser
-from mailticket.airflow_access import _DATABASE_EXTRA, LAST_VALID
+from mailticket.airflow_access import LAST_VALID
 from mailticket.config import INBOX_FIELDS, SETTINGS_FIELDS, Inbox, check_inbox
 from mailticket.config_inbox import NOTIFY
 from mailticket.config_settings import IMAP_OPTIONS
 from mailticket.decision import Phase, Verdict
-from mailticket.mailboxes import login as mailbox_login
 from mailticket.options import PatternSet
 from mailticket.patterns import FLAGS
 from mailticket.rules import RULES, WAYS
-from mailticket.smtp_login import smtp_login_from
-from services.pages import CONFIGURATION, PAGES, README, ROOT, TableRow, plain, rows, ticked
+from services.pages import (
+    CONFIGURATION,
+    PAGES,
+    README,
+    ROOT,
+    TableRow,
+    anchors,
+    plain,
+    rows,
+    ticked,
+)
 
 NOT_DEFAULTED = {"none": None, "built in": PatternSet(), "`mailticket_inbox_<name>`": None}
 STEP_OF = {Phase.HEADERS: "filter", Phase.CONTENT: "parse", Phase.TICKET: "upsert_ticket"}
@@ -156,7 +163,7 @@ def test_of_the_limits_seconds_alone_is_read_by_explain_only() -> None:
     assert seconds == ["explain.py"], "a run minds limit_seconds: say so in configuration.md"
 
 
-# --- rules, Connections, patterns ---------------------------------------------------------------
+# --- rules, patterns -------------------------------------------------------------------------
 
 
 def test_every_rule_stands_in_its_table_in_order_with_its_steps() -> None:
@@ -177,73 +184,8 @@ def test_every_way_to_a_ticket_and_every_other_cause_is_named() -> None:
     assert {str(verdict).upper() for verdict in Verdict} - {"CREATE", "UPDATE"} <= named
 
 
-class Recorder(dict[str, object]):
-    """An Extra that remembers what it was asked for."""
-
-    def __init__(self, **given: object) -> None:
-        super().__init__(given)
-        self.asked: set[str] = set()
-
-    def get(self, key: str, default: object = None) -> Any:
-        self.asked.add(key)
-        return super().get(key, default)
-
-
-def extras(heading: str) -> dict[str, TableRow]:
-    """Give the rows of the table below a heading."""
-    section = CONFIGURATION.read_text("utf-8").split(heading)[1].split("\n#")[0]
-    found = {}
-    for row in rows(CONFIGURATION, "Extra"):
-        for name in row.ticked("Extra"):
-            if f"| {row.cells['Extra']} |" in section:
-                found[name] = row
-    return found
-
-
-def test_every_extra_of_a_mailbox_is_described_with_its_default() -> None:
-    table = extras("### The mailbox")
-    assert set(table) == set(mailbox_login._EXTRA)
-    login = mailbox_login.login_from("host", None, "login", "password", {}, "imap")
-    for name in ("tls", "auth", "ca", "client_cert", "client_key"):
-        assert _bare(table[name]) == getattr(login, name)
-    words = table["auth"].ticked("values")
-    assert set(words) == set(mailbox_login._AUTH["pop3"])
-    assert table["tls"].ticked("values") == list(mailbox_login._TLS)
-    ignored = " ".join(ticked(CONFIGURATION))
-    assert all(name in ignored for name in mailbox_login._STOCK_EXTRA)
-
-
-def test_every_port_that_follows_from_the_tls_mode_is_named() -> None:
-    for protocol, tls in product(("imap", "pop3"), ("implicit", "none")):
-        login = mailbox_login.login_from("h", None, "l", "p", {"tls": tls}, protocol)  # type: ignore[arg-type]
-        assert re.search(rf"{protocol.upper()}[^;]* {login.port}\b", plain(CONFIGURATION))
-
-
-def test_every_extra_of_outgoing_mail_is_described_with_its_default() -> None:
-    asked = Recorder(auth_type="oauth2", access_token="x")
-    smtp_login_from("host", None, None, None, asked)
-    starttls = Recorder(disable_ssl=True)
-    smtp_login_from("host", None, None, None, starttls)
-    table = extras("### Outgoing mail")
-    assert set(table) == asked.asked | starttls.asked
-    login = smtp_login_from("host", None, None, None, {})
-    for name in ("tls", "ca", "timeout", "data_timeout", "from_email", "access_token"):
-        assert _bare(table[name]) == getattr(login, name)
-
-
-def test_every_extra_of_the_database_is_named() -> None:
-    section = CONFIGURATION.read_text("utf-8").split("### The tickets' database")[1]
-    named = re.findall(r"`(\w+)`", section.split("PostgreSQL's own:")[1].split("\n\n")[1])
-    assert named == list(_DATABASE_EXTRA)
-
-
-def _bare(row: TableRow) -> Any:
-    cell = row.cells["default"].strip("`")
-    return "" if cell == "none" else int(cell) if cell.isdecimal() else cell
-
-
 def test_every_flag_of_a_pattern_is_explained() -> None:
-    table = CONFIGURATION.read_text("utf-8").split("| flag |")[1].split("\n\n")[0]
+    table = CONFIGURATION.read_text("utf-8").split("| flag |", 1)[1].split("\n\n")[0]
     assert sorted(re.findall(r"`([A-Za-z])`", table)) == sorted(set(FLAGS))
 
 
@@ -281,12 +223,6 @@ def test_every_file_that_a_page_links_to_is_there(page: Path) -> None:
         assert file.exists(), f"{page.name} links to {target}"
         if anchor:
             assert anchor in anchors(file), f"{page.name} links to {target}#{anchor}"
-
-
-def anchors(page: Path) -> set[str]:
-    """Give the anchors of a page's headings, as GitHub makes them."""
-    heads = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
