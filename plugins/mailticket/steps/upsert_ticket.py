@@ -16,6 +16,7 @@ from mailticket.planning import Ground, contact_addresses
 from mailticket.store.attempts import Record, step_documents
 from mailticket.store.facts import FactFinder, TicketQuestion
 from mailticket.store.postgres import Row
+from mailticket.store.tickets import Applied
 
 
 def upsert_tickets(p: Passage) -> Counts:
@@ -79,8 +80,7 @@ def _decided(p: Passage, attempt: int) -> _Outcome | None:
         return _Outcome(row, judgement.decision)
     applied = _applied(p, row, judgement, case)
     _conclude(p, row, judgement, case, applied)
-    ticket, _ = applied
-    return _Outcome(row, judgement.decision, p.tickets.ref(ticket) if ticket else "")
+    return _Outcome(row, judgement.decision, applied.ref)
 
 
 def _header(p: Passage, row: Row) -> HeaderSection:
@@ -125,21 +125,17 @@ def with_ticket_facts(
     return replace(case, facts=facts, ticket_facts=ticket_facts)
 
 
-def _applied(
-    p: Passage, row: Row, judgement: Judgement, case: Case
-) -> tuple[int | None, str | None]:
-    ruling = judgement.decision.ruling
+def _applied(p: Passage, row: Row, judgement: Judgement, case: Case) -> Applied:
+    ruling, earlier = judgement.decision.ruling, case.facts.earlier
     assert ruling is not None
     if judgement.changes and ruling.verdict in (Verdict.CREATE, Verdict.UPDATE):
         return p.tickets.apply(judgement.changes, row["message"], row["attempt"])
-    earlier = case.facts.earlier
-    return (earlier.ticket_id if ruling.verdict is Verdict.DUPLICATE and earlier else None), None
+    if ruling.verdict is Verdict.DUPLICATE and earlier:
+        return Applied(earlier.ticket_id, earlier.ticket_ref)
+    return Applied()
 
 
-def _conclude(
-    p: Passage, row: Row, judgement: Judgement, case: Case, applied: tuple[int | None, str | None]
-) -> None:
-    ticket, event = applied
+def _conclude(p: Passage, row: Row, judgement: Judgement, case: Case, applied: Applied) -> None:
     decision = judgement.decision
     assert decision.ruling is not None
     status = decision.ruling.verdict.status
@@ -155,9 +151,9 @@ def _conclude(
         reason=decision.ruling.reason,
         steps=[*row["steps"], *step_documents(decision.steps, Phase.TICKET)],
         changes=changes,
-        ticket_id=ticket,
-        event=event,
-        detail={"changes": [change["change"] for change in changes]},
+        ticket_id=applied.ticket,
+        event=applied.event,
+        detail={"changes": [c["change"] for c in changes if c["change"] != "leave_out_file"]},
     )
 
 

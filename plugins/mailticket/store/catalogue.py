@@ -149,7 +149,8 @@ class Catalogue:
         naming = self._db.value("naming_column", table=table, key=field.refers_column)
         naming = naming or field.refers_column
         start = f"SELECT {key} AS key FROM {table} WHERE"  # noqa: S608
-        rows = self._by_key(f"{start} {key} = %s", text)
+        may_be_key = text.isdecimal() or "int" not in field.type
+        rows = self._by_key(f"{start} {key} = %s", text) if may_be_key else []
         if not rows:
             column = f"lower({quoted(naming)}) = lower(%s)" if naming == "email" else ""
             rows = self._tried(f"{start} {column or quoted(naming) + ' = %s'} LIMIT 2", text)

@@ -20,6 +20,15 @@ from mailticket.ticket import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The ticket that a message came to, and the kind of event that it made of it."""
+
+    ticket: int | None = None
+    ref: str = ""
+    event: str | None = None
+
+
 @dataclass(slots=True)
 class _Progress:
     """What the changes of one message have come to so far."""
@@ -28,6 +37,7 @@ class _Progress:
     attempt: int
     person: int | None = None
     ticket: int | None = None
+    ref: str = ""
     log_entry: int | None = None
     reopened: bool = False
 
@@ -39,8 +49,8 @@ class Tickets:
         self._db = db
         self._attempts = Attempts(db)
 
-    def apply(self, changes: Sequence[TicketChange], message: int, attempt: int) -> tuple[int, str]:
-        """Carry out the changes; give the ticket's number and the kind of event."""
+    def apply(self, changes: Sequence[TicketChange], message: int, attempt: int) -> Applied:
+        """Carry out the changes of one message, all of one ticket."""
         progress = _Progress(message, attempt)
         created = False
         for change in changes:
@@ -49,10 +59,9 @@ class Tickets:
                     progress.person = self._person(change.fields)
                 case CreateTicket():
                     created = True
-                    progress.ticket = self._create(change, progress.person)
+                    self._create(change, progress)
                 case AppendLogEntry():
-                    progress.ticket = change.ticket_id
-                    progress.log_entry = self._append(change, progress)
+                    self._append(change, progress)
                 case ChangeStatus():
                     self._change_status(change, progress)
         assert progress.ticket is not None
@@ -60,21 +69,22 @@ class Tickets:
         contacts = [(progress.ticket, c.person_id) for c in changes if isinstance(c, AddContact)]
         self._db.many("add_contacts", contacts)
         kind = "created" if created else "reopened" if progress.reopened else "updated"
-        return progress.ticket, kind
+        return Applied(progress.ticket, progress.ref, kind)
 
-    def _create(self, change: CreateTicket, person: int | None) -> int:
+    def _create(self, change: CreateTicket, progress: _Progress) -> None:
         fields = {**change.fields, "class": change.ticket_class}
-        if person is not None:
-            fields["caller_id"] = person
+        if progress.person is not None:
+            fields["caller_id"] = progress.person
         columns = ", ".join(["ticket_id", *map(quoted, change.own)])
         # A scalar sub-select inside VALUES: each literal takes the type of its column.
         text = (
-            f"WITH t AS ({_insertion('ticket', fields)} RETURNING id) "  # noqa: S608
+            f"WITH t AS ({_insertion('ticket', fields)} RETURNING id, ref) "  # noqa: S608
             f"INSERT INTO mailticket.{quoted(change.table)} ({columns}) "
-            f"VALUES ((SELECT id FROM t){', %s' * len(change.own)}) RETURNING ticket_id AS id"
+            f"VALUES ((SELECT id FROM t){', %s' * len(change.own)}) "
+            f"RETURNING ticket_id AS id, (SELECT ref FROM t) AS ref"
         )
-        values = [*fields.values(), *change.own.values()]
-        return int(self._db.execute(text, values)[0]["id"])
+        [row] = self._db.execute(text, [*fields.values(), *change.own.values()])
+        progress.ticket, progress.ref = row["id"], row["ref"]
 
     def _person(self, fields: Mapping[str, Any]) -> int:
         self._db.rows("lock_sender", email=fields["email"])
@@ -85,22 +95,22 @@ class Tickets:
         text = f"{_insertion(table, fields)} RETURNING id"
         return int(self._db.execute(text, list(fields.values()))[0]["id"])
 
-    def _append(self, change: AppendLogEntry, progress: _Progress) -> int:
-        return int(
-            self._db.value(
-                "append_log_entry",
-                ticket_id=change.ticket_id,
-                field=change.field,
-                author_id=change.author_id or progress.person,
-                author_name=change.author_name,
-                html=change.html,
-                text=change.text,
-                cut_html=change.cut_html,
-                cut_text=change.cut_text,
-                message=progress.message,
-                attempt=progress.attempt,
-            )
+    def _append(self, change: AppendLogEntry, progress: _Progress) -> None:
+        [row] = self._db.rows(
+            "append_log_entry",
+            ticket_id=change.ticket_id,
+            field=change.field,
+            author_id=change.author_id or progress.person,
+            author_name=change.author_name,
+            html=change.html,
+            text=change.text,
+            cut_html=change.cut_html,
+            cut_text=change.cut_text,
+            message=progress.message,
+            attempt=progress.attempt,
         )
+        progress.ticket, progress.ref = change.ticket_id, row["ref"]
+        progress.log_entry = row["id"]
 
     def _change_status(self, change: ChangeStatus, progress: _Progress) -> None:
         self._db.rows("change_status", ticket_id=change.ticket_id, status=change.status)
@@ -127,11 +137,6 @@ class Tickets:
                 for file in files
             ],
         )
-
-    def ref(self, ticket: int) -> str:
-        """Give a ticket's reference."""
-        rows = self._db.rows("ticket_refs", ids=[ticket])
-        return rows[0]["ref"] if rows else ""
 
     def unannounced(self, run: Run) -> list[Row]:
         """Give the inbox's events that no asset event tells of yet, and mark them as begun."""

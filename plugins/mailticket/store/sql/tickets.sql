@@ -64,12 +64,13 @@ SELECT id FROM mailticket.person WHERE lower(email) = lower(%(email)s) ORDER BY 
 UPDATE mailticket.ticket SET status = %(status)s WHERE id = %(ticket_id)s
 
 -- name: append_log_entry
-WITH touched AS (UPDATE mailticket.ticket SET updated_at = now() WHERE id = %(ticket_id)s)
+WITH touched AS (
+    UPDATE mailticket.ticket SET updated_at = now() WHERE id = %(ticket_id)s RETURNING ref)
 INSERT INTO mailticket.log_entry (ticket_id, field, author_id, author_name, html, text,
                                   cut_html, cut_text, message, attempt)
 VALUES (%(ticket_id)s, %(field)s, %(author_id)s, %(author_name)s, %(html)s, %(text)s,
         %(cut_html)s, %(cut_text)s, %(message)s, %(attempt)s)
-RETURNING id
+RETURNING id, (SELECT ref FROM touched) AS ref
 
 -- name: attach_files
 INSERT INTO mailticket.attachment (ticket_id, log_entry_id, message, sha256, filename, content_type,
