@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from demo.home import Home
+from services.airflow_stack import AirflowStack
 from services.arena import Arena
 from services.database import Database, DatabaseServer
 from services.dovecot import Dovecot
@@ -77,3 +79,25 @@ def make_arena(dovecot: Dovecot, database: Database) -> Callable[..., Arena]:
         return Arena(dovecot, database, fields=fields, settings=settings or {})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def airflow_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStack]:
+    """One whole Airflow for the session; most inboxes run when a test asks for it."""
+    home = Home(tmp_path_factory.mktemp("airflow"))
+    person = {"unknown_caller": "create_person", "person_defaults": {"org_id": "Acme"}}
+    inboxes = {
+        "support": {"periodicity": 5, **person},
+        "incidents": {"ticket_class": "Incident", "active": False},
+        "changes": {"ticket_class": "Change", "active": False},
+        "storm": {"active": False},
+        "nowhere": {"periodicity": 3600},
+        "locked": {"periodicity": 3600},
+    }
+    with home.open():
+        servers = AirflowStack(home, inboxes)
+        try:
+            servers.start()
+            yield servers
+        finally:
+            servers.stop()
