@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mailticket.config import INBOXES, SETTINGS, Configuration, Inbox, choose, load
@@ -130,11 +130,13 @@ class Access:
         )
         try:
             if inbox.protocol == "pop3":
-                return with_pop3_auth(login, inbox.pop3_auth_option)
-            return with_options(login, inbox.imap_options)
+                login = with_pop3_auth(login, inbox.pop3_auth_option)
+            else:
+                login = with_options(login, inbox.imap_options)
         except ConfigurationError as error:
             named = (Fault(inbox.name, f.field, f.value, f.allowed) for f in error.faults)
             raise ConfigurationError(*named) from None
+        return replace(login, dialogue=login.dialogue or inbox.debug)
 
     def outside(self, dag_id: str = "", progress: Progress | None = None) -> Outside:
         """Give the servers that a pass reaches."""

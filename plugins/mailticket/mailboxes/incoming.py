@@ -48,6 +48,6 @@ def dialogue_log(login: MailboxLogin, name: str) -> Callable[[str, bytes | str],
         shown = line if isinstance(line, str) else line[:2000].decode("utf-8", "replace").rstrip()
         for secret in login.secrets:
             shown = shown.replace(secret, "…")
-        log.info("dialogue", side=side, line=shown)
+        log.info(f"{side} {shown}")
 
     return log_line

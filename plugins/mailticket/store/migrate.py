@@ -31,7 +31,9 @@ def _url(parameters: dict[str, Any]) -> URL:
 
 
 def _connected(parameters: dict[str, Any], use: Callable[[Any], T]) -> T:
-    engine = create_engine(_url(parameters), connect_args={"connect_timeout": 10})
+    named = ("user", "password", "host", "port", "dbname")
+    more = {name: value for name, value in parameters.items() if name not in named}
+    engine = create_engine(_url(parameters), connect_args={"connect_timeout": 10, **more})
     try:
         with engine.connect() as connection:
             return use(connection)
