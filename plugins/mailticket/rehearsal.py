@@ -82,8 +82,7 @@ class Rehearsal:
     def _second_look(self, original: Original, decision: Decision) -> Decision:
         """Read what the header section decided, where a run does so too (``decided_unread``)."""
         assert decision.ruling is not None
-        rejected = decision.ruling.verdict is Verdict.REJECTED
-        unread = rejected or decision.decided_by == "automatic_mail"
+        unread = decision.ruling.verdict in (Verdict.REJECTED, Verdict.UNDESIRED)
         too_big = original.size > self.inbox.maximum_email_size
         if not unread or too_big or isinstance(original.read, LimitExceeded):
             return decision

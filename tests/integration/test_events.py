@@ -216,6 +216,18 @@ def test_an_old_style_bounce_from_a_stranger_is_undesired_not_rejected(
     assert events(arena) == []
 
 
+def test_an_undesired_subject_does_not_hide_that_a_mail_of_ours_did_not_arrive(
+    arena: Arena,
+) -> None:
+    arena.fields["undesired_subject_patterns"] = ["/^failure/"]
+    arena.deliver(mail("Printer"))
+    arena.run()
+    arena.deliver(bounce(signed_id(arena)), mail("failure of the printer"))
+    assert arena.run() == ({"undesired": 2}, [])
+    assert [row[3] for row in arena.status()[1:]] == ["automatic_body", "undesired_subject"]
+    assert [event[2] for event in events(arena)] == ["created", "delivery_failed"]
+
+
 @pytest.mark.parametrize("header", ["Auto-Submitted: auto-generated", "Precedence: bulk"])
 def test_a_bounce_that_calls_itself_generated_only_makes_no_ticket(
     arena: Arena, header: str

@@ -187,6 +187,24 @@ def test_in_reply_to_goes_before_references_and_the_nearest_reference_before_the
     assert answered(arena, "In-Reply-To: <phone@acme.example>", near) == ("update", "R-000003")
 
 
+def test_of_messages_that_share_a_message_id_the_newest_is_answered(arena: Arena) -> None:
+    for body in ("disk one", "disk two", "disk three"):
+        arena.deliver(mail("Disk full", message_id=FIRST, body=body))
+    arena.run()
+    assert answered(arena, REPLY) == ("update", "R-000003")
+
+
+def test_an_answer_to_a_mail_that_we_sent_finds_its_ticket_by_the_stored_id(arena: Arena) -> None:
+    opened(arena)
+    arena.rows(
+        "INSERT INTO mailticket.outbox"
+        " (inbox, kind, ticket_id, smtp_conn_id, sender, recipient, message_id, status)"
+        " VALUES ('support', 'agent_reply', 1, 'c', 's@x', 'r@x', 'rewritten@relay', 'sent')"
+    )
+    header = "In-Reply-To: <rewritten@relay>"
+    assert answered(arena, header, sender=STRANGER) == ("update", "R-000001")
+
+
 def test_a_message_that_refers_to_itself_is_no_answer(arena: Arena) -> None:
     own = "<self@acme.example>"
     assert answered(arena, f"In-Reply-To: {own}", message_id=own) == ("create", "R-000001")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from mailticket.store.postgres import Database
+from mailticket.store.tickets import Tickets
+from mailticket.ticket import CreatePerson, CreateTicket
 from services.arena import Arena, mail
 from services.scenes import last, person, steps, with_parts
 
@@ -122,6 +126,34 @@ def test_the_second_mail_of_a_stranger_in_one_run_finds_the_person_that_the_firs
     arena.deliver(mail("one"), mail("two", sender="ADA@Acme.example"))
     assert arena.run()[0] == {"create": 2}
     assert arena.rows("SELECT DISTINCT caller_id FROM mailticket.ticket") == [(1,)]
+
+
+def test_two_inboxes_that_meet_a_stranger_at_once_make_one_person(arena: Arena) -> None:
+    def make(db: Database) -> None:
+        person = CreatePerson({"name": "Eve", "email": "Eve@x.example", "org_id": 1})
+        fields = {"title": "t", "org_id": 1}
+        with db.transaction():
+            Tickets(db).apply([person, CreateTicket("Incident", "incident", fields, {})], 1, 1)
+
+    arena.deliver(mail())
+    arena.run()
+    slow, quick = arena.access().database(), arena.access().database()
+    try:
+        with ThreadPoolExecutor() as pool:
+            with slow.transaction():
+                make(slow)
+                other = pool.submit(make, quick)
+                with pytest.raises(TimeoutError):
+                    other.result(timeout=0.3)
+            other.result(timeout=10)
+    finally:
+        slow.close()
+        quick.close()
+    assert arena.rows("SELECT email FROM mailticket.person ORDER BY id") == [
+        ("ada@acme.example",),
+        ("Eve@x.example",),
+    ]
+    assert arena.rows("SELECT DISTINCT caller_id FROM mailticket.ticket WHERE id > 1") == [(2,)]
 
 
 def test_the_caller_is_found_in_any_case_and_of_several_the_first_is_taken(arena: Arena) -> None:

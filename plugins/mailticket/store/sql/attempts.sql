@@ -162,7 +162,7 @@ SELECT a.id AS attempt
   JOIN mailticket.original o ON o.message = m.id AND o.whole
  WHERE m.inbox = %(inbox)s AND (a.run = %(run)s OR a.told_at IS NULL) AND a.decided_in = 'filter'
    AND a.verdict IN ('rejected', 'failed', 'undesired')
-   AND (a.verdict = 'rejected' OR a.decided_by = 'automatic_mail')
+   AND a.verdict <> 'failed'
    AND NOT a.steps @> '[{"phase": "content"}]'
  ORDER BY a.message
 

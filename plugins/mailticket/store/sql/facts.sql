@@ -28,17 +28,22 @@ WITH sender AS (
     SELECT id, first_name, name, email, org_id FROM mailticket.person
      WHERE lower(email) = %(sender)s ORDER BY id),
 thread AS (
-    SELECT m.message_id, m.ticket_id, %(sender)s = ANY (m.participants) AS took_part
-      FROM mailticket.message m
-     WHERE m.message_id = ANY (%(threads)s) AND m.message_id <> '' AND m.ticket_id IS NOT NULL
-       AND m.id IS DISTINCT FROM %(message)s
+    -- Machines repeat Message-IDs: the newest such messages are enough.
+    (SELECT m.id, m.message_id, m.ticket_id, %(sender)s = ANY (m.participants) AS took_part
+       FROM mailticket.message m
+      WHERE m.message_id = ANY (%(threads)s) AND m.message_id <> '' AND m.ticket_id IS NOT NULL
+        AND m.id IS DISTINCT FROM %(message)s
+      ORDER BY m.id DESC LIMIT 500)
     UNION ALL
-    SELECT o.message_id, o.ticket_id, true FROM mailticket.outbox o
+    SELECT 0, o.message_id, o.ticket_id, true FROM mailticket.outbox o
      WHERE o.message_id = ANY (%(threads)s) AND o.ticket_id IS NOT NULL),
 named AS (SELECT id, ref FROM mailticket.ticket WHERE ref = ANY (%(titled)s)),
 mine AS (
     SELECT ticket_id AS id FROM mailticket.message
      WHERE id = %(message)s AND ticket_id IS NOT NULL),
+wanted AS (
+    SELECT unnest(%(signed)s::bigint[]) AS id UNION SELECT ticket_id FROM thread
+    UNION SELECT id FROM named UNION SELECT id FROM mine),
 brief AS (
     SELECT t.id, t.ref, t.class AS ticket_class, t.status, s.closed,
            EXISTS (SELECT FROM sender p
@@ -47,13 +52,11 @@ brief AS (
                                    WHERE c.ticket_id = t.id AND c.person_id = p.id)
                        OR EXISTS (SELECT FROM mailticket.team_member tm
                                    WHERE tm.team_id = t.team_id AND tm.person_id = p.id)) AS related
-      FROM mailticket.ticket t
-      JOIN mailticket.ticket_status s ON s.class = t.class AND s.value = t.status
-     WHERE t.id = ANY (%(signed)s) OR t.id IN (SELECT ticket_id FROM thread)
-        OR t.id IN (SELECT id FROM named) OR t.id IN (SELECT id FROM mine))
+      FROM wanted JOIN mailticket.ticket t ON t.id = wanted.id
+      JOIN mailticket.ticket_status s ON s.class = t.class AND s.value = t.status)
 SELECT (SELECT coalesce(jsonb_agg(to_jsonb(sender)), '[]') FROM sender) AS callers,
        (SELECT coalesce(jsonb_agg(to_jsonb(brief)), '[]') FROM brief) AS briefs,
-       (SELECT coalesce(jsonb_agg(to_jsonb(thread)), '[]') FROM thread) AS threads,
+       (SELECT coalesce(jsonb_agg(to_jsonb(thread) ORDER BY id DESC), '[]') FROM thread) AS threads,
        (SELECT id FROM mine) AS mine,
        (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.id), '[]') FROM (
             SELECT DISTINCT ON (lower(email)) id, first_name, name, email, org_id
