@@ -359,6 +359,16 @@ def test_no_machine_is_answered(arena: Arena, post_office: PostOffice, header: s
     assert post_office.mails == []
 
 
+def test_no_person_is_made_of_a_sender_without_an_address(
+    arena: Arena, post_office: PostOffice
+) -> None:
+    arena.fields |= CREATES | {"unknown_caller_reply": "We do not know you."}
+    arena.deliver(mail("Local", sender="Cron Daemon of Acme <root>"))
+    arena.run()
+    assert arena.status()[0][1:4] == ("error", "rejected", "unknown_caller")
+    assert [taken.recipient for taken in post_office.mails] == [OPS]
+
+
 # -- loops ----------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from mailticket.decision import Case, Miss, Ruling, Verdict
 def unknown_caller(case: Case) -> Ruling | Miss | None:
     """Reject a sender who is not in ``person``, unless the inbox creates persons."""
     sender, callers = case.header.from_, case.facts.callers
-    if sender is None:
+    if sender is None or not (callers or "@" in sender.address):
         return Ruling(Verdict.REJECTED, "neither From nor Sender holds a usable address")
     if len(callers) > 1:
         others = ", ".join(str(person.id) for person in callers)
