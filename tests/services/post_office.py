@@ -91,7 +91,9 @@ class PostOffice:
         answer = self.answer(recipient, envelope.content)
         if answer and answer != "die":
             return answer
-        self.mails.append(Taken((envelope.mail_from or "").strip("<>"), recipient, envelope.content))
+        self.mails.append(
+            Taken((envelope.mail_from or "").strip("<>"), recipient, envelope.content)
+        )
         if answer == "die":  # it was taken, and nobody hears so
             server.transport.abort()
         return "250 taken"
