@@ -194,6 +194,8 @@ def test_every_rule_s_answer_is_kept_with_the_message(arena: Arena) -> None:
         "automatic_mail": ("skipped", ""),
         "already_handled": ("skipped", ""),
         "unknown_caller": ("skipped", ""),
+        # Read all the same: a delivery report about our own mail may hide behind the subject.
+        "automatic_body": ("miss", ""),
     }
 
 
