@@ -31,7 +31,11 @@ Key = TypeVar("Key")
 
 
 class Lost(Exception):
-    """The child gave no answer; the message says why."""
+    """The child gave no answer; the message says why, ``limit`` which limit it passed, if one."""
+
+    def __init__(self, why: str, limit: str = "") -> None:
+        super().__init__(why)
+        self.limit = limit
 
 
 class Apart(Generic[Question, Answer]):
@@ -79,7 +83,8 @@ class Apart(Generic[Question, Answer]):
                 answer, raised = line.recv()
             else:
                 self._end()
-                raise Lost(f"limit_seconds: it was not read within {self._patience:g} seconds")
+                why = f"limit_seconds: it was not read within {self._patience:g} seconds"
+                raise Lost(why, "limit_seconds")
         except (EOFError, ConnectionError):
             raise Lost(f"reading it ended the decoder ({self._end()})") from None
         if raised:
@@ -168,12 +173,8 @@ def _serve(answer: Callable[[Any], Any], questions: Connection, other_end: Conne
     other_end.close()
     while True:
         try:
-            question = questions.recv()
-        except EOFError:
-            return
-        try:
-            questions.send(_answered(answer, question))
-        except BrokenPipeError:
+            questions.send(_answered(answer, questions.recv()))
+        except (EOFError, ConnectionError):
             return
 
 

@@ -137,7 +137,7 @@ def test_what_is_said_to_have_no_effect_is_read_nowhere_and_nothing_else_is() ->
     idle = {name for name in INBOX_FIELDS if name not in attributes_read() | _READ_BY_CONFIG}
     # Words that other things are called by, too: the log's method; what `explain` alone asks.
     said = (without_effect() & INBOX_FIELDS) - {"debug"}
-    assert said & attributes_read() <= {"limit_seconds"}
+    assert not said & attributes_read()
     assert idle - {"debug"} == said - {"limit_seconds"}
     marked = {n for n, row in documented().items() if "ithout effect yet" in str(row.cells)}
     assert marked == without_effect() & INBOX_FIELDS

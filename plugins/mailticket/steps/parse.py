@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from mailticket.decision import Decision, Facts, Phase
-from mailticket.draft import Draft, draft_of
-from mailticket.errors import LimitExceeded, MailticketError, RowRefused
+from mailticket.draft import Draft
+from mailticket.errors import RowRefused
 from mailticket.judging import judge_content
-from mailticket.message import Message
-from mailticket.parsing import parse
 from mailticket.passage import Counts, Passage, failure, tell
+from mailticket.steps.decoding import Reading, readings
 from mailticket.steps.second_look import fresh_facts, note_failed_delivery, second_look
-from mailticket.steps.tries import given_up
 from mailticket.store.attempts import Record, Stage, step_documents
 from mailticket.store.postgres import Row
+
+GROUP_MESSAGES, GROUP_BYTES = 25, 8 * 1024**2
+"""What is committed together: fewer commits, and little to do again after a kill."""
 
 
 def parse_messages(p: Passage) -> Counts:
@@ -23,90 +24,110 @@ def parse_messages(p: Passage) -> Counts:
     if p.run.clear_number:
         p.attempts.reopen_for_parse(p.run)
     accepted = p.attempts.pending(p.run, "accepted")
-    parsed = 0
-    for done, attempt in enumerate(accepted, 1):
-        parsed += _one(p, p.attempts.begin_original(attempt))
+    parsed = done = 0
+    for group in _groups(readings(p, accepted)):
+        parsed += _keep(p, [_judged(p, row, reading) for row, reading in group])
+        done += len(group)
         p.outside.progress("parse", done, len(accepted))
         p.keep_lease()
     found = second_look(p)
     return {"parsed": parsed, "decided": len(accepted) - parsed, "found_automatic": found}
 
 
-def _one(p: Passage, row: Row) -> bool:
-    """Decode one message; True when it goes on to its ticket."""
-    read = _read(p, row)
-    decision = read.decision
-    with p.db.transaction():
-        if read.message and decision.ruling is None:
-            decision = _kept_as_draft(p, row, read.message) or decision
-        elif read.message:
-            note_failed_delivery(p, row, read.message, read.facts)
-        steps = [*row["steps"], *step_documents(decision.steps, Phase.CONTENT)]
-        stage: Stage = "decided" if decision.ruling else "parsed"
-        record = Record(row["attempt"], stage, decision, "parse", steps)
-        recorded = p.attempts.record(p.run, [record])
-    if recorded and decision.ruling:
-        tell(p, row, decision, read.facts.about_ref)
-    return bool(recorded) and decision.ruling is None
-
-
+_Read = tuple[Row, Reading | Decision]
 _NO_FACTS = Facts()
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A decoded message with what the rules say of its content."""
+def _groups(read: Iterable[_Read]) -> Iterator[list[_Read]]:
+    group: list[_Read] = []
+    volume = 0
+    for row, reading in read:
+        group.append((row, reading))
+        volume += row["size"]
+        if len(group) == GROUP_MESSAGES or volume >= GROUP_BYTES:
+            yield group
+            group, volume = [], 0
+    if group:
+        yield group
 
-    message: Message | None
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """One message with what the rules say of its content; without a ruling it goes on."""
+
+    row: Row
     decision: Decision
+    reading: Reading | None = None
     facts: Facts = _NO_FACTS
 
+    @property
+    def goes_on(self) -> bool:
+        return self.decision.ruling is None
 
-def _read(p: Passage, row: Row) -> _Read:
-    try:
-        return _decoded(p, row)
-    except MailticketError:
-        raise
-    except Exception as error:  # one message's failure never stops the others
-        p.log.exception(f"message {row['message']} failed")
-        return _Read(None, failure("exception", f"{type(error).__name__}: {error}"))
+    @property
+    def blobs(self) -> Mapping[str, bytes]:
+        """The files that go on the ticket, by digest."""
+        if not (self.reading and self.goes_on):
+            return {}
+        kept = {file.sha256 for file in self.reading.draft.files if not file.left_out}
+        found = ((a.sha256, a.data) for a in self.reading.message.attachments)
+        return {digest: content for digest, content in found if digest in kept}
+
+    @property
+    def record(self) -> Record:
+        steps = [*self.row["steps"], *step_documents(self.decision.steps, Phase.CONTENT)]
+        stage: Stage = "parsed" if self.goes_on else "decided"
+        return Record(self.row["attempt"], stage, self.decision, "parse", steps)
 
 
-def _decoded(p: Passage, row: Row) -> _Read:
-    if row["raw"] is None:
-        days = p.inbox.raw_retention_days
-        gone = f"its original was purged (raw_retention_days {days}): it cannot be read again"
-        return _Read(None, failure("original", gone))
-    if problem := given_up(row):
-        return _Read(None, problem)
-    try:
-        message = parse(bytes(row["raw"]), p.inbox.parse_options())
-    except LimitExceeded as error:
-        return _Read(None, failure(error.limit, str(error)))
+def _judged(p: Passage, row: Row, reading: Reading | Decision) -> _Judged:
+    if isinstance(reading, Decision):
+        return _Judged(row, reading)
+    message = reading.message
     facts = fresh_facts(p.facts, p.inbox.name, message, row["message"], p.rules)
-    return _Read(message, judge_content(p.inbox, row["size"], message, facts, p.rules), facts)
+    decision = judge_content(p.inbox, row["size"], message, facts, p.rules)
+    return _Judged(row, decision, reading, facts)
 
 
-def _kept_as_draft(p: Passage, row: Row, message: Message) -> Decision | None:
+def _keep(p: Passage, judged: Sequence[_Judged]) -> int:
+    """Commit a group; where the database refuses a row, each message by itself."""
     try:
-        draft = draft_of(message, p.inbox.inline_image_max_width)
-    except Exception as error:  # noqa: BLE001  one message's failure never stops the others
-        return failure("draft", f"{type(error).__name__}: {error}")
-    kept = {file.sha256 for file in draft.files if not file.left_out}
-    blobs = {digest: a.data for a in message.attachments if (digest := a.sha256) in kept}
-    for line in _left_out(draft):
-        p.log.info(f"message {row['message']}: {line}")
-    for defect in draft.defects:
-        p.detail(f"message {row['message']}: {defect}")
-    try:
-        with p.db.savepoint():
-            p.attempts.save_draft(p.run, row["attempt"], draft, blobs)
+        return _stored(p, judged)
     except RowRefused as error:
-        return failure("draft", f"the database refuses what was decoded: {error}")
-    return None
+        if len(judged) > 1:
+            return sum(_keep(p, [one]) for one in judged)
+        why = f"the database refuses what was decoded: {error}"
+        return _stored(p, [replace(judged[0], decision=failure("draft", why))])
 
 
-def _left_out(draft: Draft) -> Iterator[str]:
+def _stored(p: Passage, judged: Sequence[_Judged]) -> int:
+    with p.db.transaction():
+        p.attempts.add_blobs({k: v for one in judged for k, v in one.blobs.items()})
+        drafts = [(j.row["attempt"], j.reading.draft) for j in judged if j.reading and j.goes_on]
+        p.attempts.save_drafts(p.run, drafts)
+        for one in judged:
+            if one.reading and not one.goes_on:
+                note_failed_delivery(p, one.row, one.reading.message, one.facts)
+        recorded = p.attempts.record(p.run, [one.record for one in judged])
+    done = [one for one in judged if one.row["attempt"] in recorded]
+    for one in done:
+        _tell(p, one)
+    return sum(one.goes_on for one in done)
+
+
+def _tell(p: Passage, one: _Judged) -> None:
+    if not one.goes_on:
+        tell(p, one.row, one.decision, one.facts.about_ref)
+    elif one.reading:
+        _tell_draft(p, one.row["message"], one.reading.draft)
+
+
+def _tell_draft(p: Passage, message: int, draft: Draft) -> None:
     for file in draft.files:
         if file.left_out:
-            yield f"attachment {file.filename} ({file.content_type}) left out: {file.left_out}"
+            p.log.info(
+                f"message {message}: attachment {file.filename} ({file.content_type}) "
+                f"left out: {file.left_out}"
+            )
+    for defect in draft.defects:
+        p.detail(f"message {message}: {defect}")

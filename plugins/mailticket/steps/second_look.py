@@ -10,13 +10,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from mailticket.decision import Decision, Facts, Phase, Rule, Step
-from mailticket.errors import LimitExceeded
 from mailticket.judging import judge_content
 from mailticket.message import Message
-from mailticket.parsing import parse
 from mailticket.passage import Passage, tell
 from mailticket.rules import asks_of_content
-from mailticket.steps.tries import given_up
+from mailticket.steps.decoding import Reading, readings
 from mailticket.store.attempts import step_documents
 from mailticket.store.facts import FactFinder, Question
 from mailticket.store.postgres import Row
@@ -25,29 +23,15 @@ from mailticket.store.postgres import Row
 def second_look(p: Passage) -> int:
     """Read what was rejected or taken for a report unread; give how many turn out automatic."""
     found = 0
-    for attempt in p.attempts.decided_unread(p.run):
-        row = p.attempts.begin_original(attempt)
-        message, problem = _read(p, row)
-        if message:
-            found += _looked_at(p, row, message)
+    for row, reading in readings(p, p.attempts.decided_unread(p.run)):
+        if isinstance(reading, Reading):
+            found += _looked_at(p, row, reading.message)
         else:  # it stays what it is: nothing is known beyond its header section
-            unread = Step("content", "skipped", problem)
-            p.attempts.amend(
-                row, Decision(steps=(unread,)), step_documents([unread], Phase.CONTENT)
-            )
+            unread = Step("content", "skipped", reading.steps[0].detail)
+            steps = step_documents([unread], Phase.CONTENT)
+            p.attempts.amend(row, Decision(steps=(unread,)), steps)
         p.keep_lease()
     return found
-
-
-def _read(p: Passage, row: Row) -> tuple[Message | None, str]:
-    if problem := given_up(row):
-        return None, problem.steps[0].detail
-    try:
-        return parse(bytes(row["raw"]), p.inbox.parse_options()), ""
-    except LimitExceeded as error:
-        return None, str(error)
-    except Exception as error:  # noqa: BLE001  one message's failure never stops the others
-        return None, f"{type(error).__name__}: {error}"
 
 
 def _looked_at(p: Passage, row: Row, message: Message) -> bool:

@@ -110,12 +110,10 @@ class Attempts:
         values = [record.values() for record in records]
         return {row["id"] for row in self._db.many("record", values, run=run.id)}
 
-    def save_draft(self, run: Run, attempt: int, draft: Draft, blobs: Mapping[str, bytes]) -> None:
-        """Store what ``parse`` read; blobs by hex SHA-256."""
-        with self._db.transaction():
-            self.add_blobs(blobs)
-            document = json_value(to_document(draft))
-            self._db.many("save_drafts", [(attempt, document)], run=run.id)
+    def save_drafts(self, run: Run, drafts: Sequence[tuple[int, Draft]]) -> None:
+        """Store what ``parse`` read, by attempt."""
+        values = [(attempt, json_value(to_document(draft))) for attempt, draft in drafts]
+        self._db.many("save_drafts", values, run=run.id)
 
     def add_blobs(self, blobs: Mapping[str, bytes]) -> None:
         """Store contents that are not stored yet."""
