@@ -17,6 +17,7 @@ import structlog
 from mailticket.errors import Lapsed
 from mailticket.mailboxes.base import Fetched, Listed, Settlement
 from mailticket.mailboxes.imap import ImapMailbox
+from mailticket.steps.tries import MOST_TRIES
 from mailticket.store.postgres import Database as Store
 from services.arena import Arena, MakeArena, die, mail
 from services.post_office import PostOffice
@@ -268,7 +269,7 @@ def test_a_message_that_ends_the_process_each_time_is_given_up_and_the_others_go
             return row
 
     arena.deliver(mail("One"), mail("Bomb"), mail("Two"))
-    for n in range(3):
+    for n in range(MOST_TRIES):
         arena.store = DiesOfOne
         assert arena.killed(lambda n=n: arena.run(f"dies {n}"))
         arena.lapse()
@@ -277,7 +278,7 @@ def test_a_message_that_ends_the_process_each_time_is_given_up_and_the_others_go
     assert counts == {"create": 2, "failed": 1}
     assert arena.status()[1][1:4] == ("error", "failed", "worker")
     assert "Bomb" not in failed[0]
-    assert "3 times" in failed[0]
+    assert f"{MOST_TRIES} times" in failed[0]
     arena.clear("last", "parse")
     assert arena.status()[1][1:3] == ("processed", "create")
 

@@ -135,10 +135,10 @@ def without_effect() -> set[str]:
 
 def test_what_is_said_to_have_no_effect_is_read_nowhere_and_nothing_else_is() -> None:
     idle = {name for name in INBOX_FIELDS if name not in attributes_read() | _READ_BY_CONFIG}
-    # Words that other things are called by, too: the log's method; what `explain` alone asks.
+    # A word that another thing is called by, too: the log's method.
     said = (without_effect() & INBOX_FIELDS) - {"debug"}
     assert not said & attributes_read()
-    assert idle - {"debug"} == said - {"limit_seconds"}
+    assert idle - {"debug"} == said
     marked = {n for n, row in documented().items() if "ithout effect yet" in str(row.cells)}
     assert marked == without_effect() & INBOX_FIELDS
 

@@ -12,6 +12,7 @@ from mailticket.judging import judge_content
 from mailticket.passage import Counts, Passage, failure, tell
 from mailticket.steps.decoding import Reading, readings
 from mailticket.steps.second_look import fresh_facts, note_failed_delivery, second_look
+from mailticket.steps.tries import portions
 from mailticket.store.attempts import Record, Stage, step_documents
 from mailticket.store.postgres import Row
 
@@ -25,11 +26,12 @@ def parse_messages(p: Passage) -> Counts:
         p.attempts.reopen_for_parse(p.run)
     accepted = p.attempts.pending(p.run, "accepted")
     parsed = done = 0
-    for group in _groups(readings(p, accepted)):
-        parsed += _keep(p, [_judged(p, row, reading) for row, reading in group])
-        done += len(group)
-        p.outside.progress("parse", done, len(accepted))
-        p.keep_lease()
+    for portion in portions(p, accepted):
+        for group in _groups(readings(p, portion)):
+            parsed += _keep(p, [_judged(p, row, reading) for row, reading in group])
+            done += len(group)
+            p.outside.progress("parse", done, len(accepted))
+            p.keep_lease()
     found = second_look(p)
     return {"parsed": parsed, "decided": len(accepted) - parsed, "found_automatic": found}
 

@@ -15,6 +15,7 @@ from mailticket.message import Message
 from mailticket.passage import Passage, tell
 from mailticket.rules import asks_of_content
 from mailticket.steps.decoding import Reading, readings
+from mailticket.steps.tries import portions
 from mailticket.store.attempts import step_documents
 from mailticket.store.facts import FactFinder, Question
 from mailticket.store.postgres import Row
@@ -23,18 +24,23 @@ from mailticket.store.postgres import Row
 def second_look(p: Passage) -> int:
     """Read what was rejected or taken for a report unread; give how many turn out automatic."""
     found = 0
-    for row, reading in readings(p, p.attempts.decided_unread(p.run)):
-        if isinstance(reading, Reading):
-            found += _looked_at(p, row, reading.message)
-        else:  # it stays what it is: nothing is known beyond its header section
-            unread = Step("content", "skipped", reading.steps[0].detail)
-            steps = step_documents([unread], Phase.CONTENT)
-            p.attempts.amend(row, Decision(steps=(unread,)), steps)
-        p.keep_lease()
+    for portion in portions(p, p.attempts.decided_unread(p.run)):
+        for row, reading in readings(p, portion):
+            found += _looked_at(p, row, reading)
+            p.keep_lease()
     return found
 
 
-def _looked_at(p: Passage, row: Row, message: Message) -> bool:
+def _looked_at(p: Passage, row: Row, reading: Reading | Decision) -> bool:
+    if isinstance(reading, Reading):
+        return _judged(p, row, reading.message)
+    # It stays what it is: nothing is known beyond its header section.
+    unread = Step("content", "skipped", reading.steps[0].detail)
+    p.attempts.amend(row, Decision(steps=(unread,)), step_documents([unread], Phase.CONTENT))
+    return False
+
+
+def _judged(p: Passage, row: Row, message: Message) -> bool:
     facts = content_facts(p.facts, p.inbox.name, message, row["message"])
     decision = judge_content(p.inbox, row["size"], message, facts, p.rules)
     with p.db.transaction():

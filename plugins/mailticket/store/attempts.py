@@ -71,6 +71,10 @@ class Attempts:
         """Give the run's undecided attempts at a stage, in the mailbox's order."""
         return [row["attempt"] for row in self._db.rows("pending", run=run.id, stage=stage)]
 
+    def begun(self, attempts: Sequence[int]) -> set[int]:
+        """Give those whose decoding was begun before, and never came to its end."""
+        return {row["attempt"] for row in self._db.rows("begun", attempts=list(attempts))}
+
     def decided_unread(self, run: Run) -> list[int]:
         """Give attempts that the header section alone decided, their content unread."""
         rows = self._db.rows("decided_unread", run=run.id, inbox=run.inbox)

@@ -4,6 +4,9 @@ SELECT a.id AS attempt, a.message
  WHERE a.run = %(run)s AND a.status = 'new' AND a.stage = %(stage)s
  ORDER BY a.message
 
+-- name: begun
+SELECT id AS attempt FROM mailticket.attempt WHERE id = ANY (%(attempts)s) AND tries > 0
+
 -- name: load_headers
 SELECT a.id AS attempt, a.message, m.message_id, m.sender, m.subject, m.size, m.header_size,
        m.content_hash, m.saved_to, o.whole, substr(o.raw, 1, m.header_size) AS raw, a.steps
