@@ -103,7 +103,10 @@ class Access:
         return load(*texts), tuple(fault for fault in faults if fault)
 
     def _in_force(self, key: str) -> tuple[str | None, Fault | None]:
-        return choose(self.get_variable(key), self.get_variable(LAST_VALID[key]), key)
+        text = self.get_variable(key)
+        _, fault = choose(text, None, key)
+        # The remembered version is asked for only when it is needed.
+        return choose(text, self.get_variable(LAST_VALID[key]), key) if fault else (text, None)
 
     def remember_valid(self) -> None:
         """Keep the present version of each Variable for the day when somebody breaks it."""
