@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import smtplib  # noqa: TID251 -- it plays the rest of the world
 import subprocess
 import sys
@@ -212,7 +213,8 @@ class AirflowStack:
     def send(self, inbox: str, subject: str, sender: str = "ann@acme.test", **headers: str) -> str:
         """Send a mail by SMTP; give its Message-ID, without ``<>``."""
         mail = EmailMessage()
-        message_id = f"{subject.replace(' ', '-').lower()}@{sender.partition('@')[2]}"
+        domain = sender.rstrip(">").rpartition("@")[2]
+        message_id = f"{re.sub('[^a-z0-9]+', '-', subject.lower())}@{domain}"
         given = {
             "From": sender,
             "To": f"{inbox}@acme.test",
