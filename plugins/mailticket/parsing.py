@@ -10,6 +10,7 @@ import email
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from html import escape
 
 import mailparser  # noqa: TID251 - this is the file that owns it
@@ -57,7 +58,17 @@ _LOOKED_THROUGH = 400_000
 
 def read_header(raw: bytes, limits: Limits = _NO_LIMITS) -> HeaderSection:
     """Decode the header section of an original; the body, if it is there, is not looked at."""
+    read = _read_again if len(raw) <= _REMEMBERED_BYTES else _read_header
+    return read(raw, limits)
+
+
+def _read_header(raw: bytes, limits: Limits) -> HeaderSection:
     return _header(_section(_straightened(raw), limits), limits)
+
+
+# A pass in one process comes back to each header section in every step.
+_read_again = lru_cache(maxsize=1024)(_read_header)
+_REMEMBERED_BYTES = 16 * 1024
 
 
 def _straightened(raw: bytes) -> bytes:
