@@ -129,7 +129,8 @@ def run(
     print(f"{'':28}{'wall s':>8}{'CPU s':>8}{'peak MiB':>10}{'mails/s':>9}")
     for title, m in (("floor: imaplib fetches them", floor), ("bin/mailticket run", passed)):
         print(f"{title:28}{m.wall:8.2f}{m.cpu:8.2f}{m.peak_mib:10.0f}{n / m.wall:9.0f}")
-    print(f"ratio to the floor: {passed.wall / floor.wall:.1f} x wall, {passed.cpu / floor.cpu:.1f} x CPU")
+    wall, cpu = passed.wall / floor.wall, passed.cpu / floor.cpu
+    print(f"ratio to the floor: {wall:.1f} x wall, {cpu:.1f} x CPU")
     print(f"start-up of the program alone: {idle.wall:.2f} s")
     check(database, truth)
 
@@ -139,7 +140,8 @@ def check(database: object, truth: list[dict[str, object]]) -> None:
     rows = database.rows("SELECT verdict::text, count(*) FROM mailticket.attempt GROUP BY 1")  # type: ignore[attr-defined]
     tickets = len({mail["root"] for mail in truth})
     wanted = {"create": tickets, "update": len(truth) - tickets}
-    print(f"verdicts: {dict(rows)}; wanted {wanted}: {'right' if dict(rows) == wanted else 'WRONG'}")
+    word = "right" if dict(rows) == wanted else "WRONG"
+    print(f"verdicts: {dict(rows)}; wanted {wanted}: {word}")
     [(size,)] = database.rows("SELECT pg_database_size(current_database())")  # type: ignore[attr-defined]
     print(f"database: {size / len(truth) / 1024:.0f} KiB a mail")
 

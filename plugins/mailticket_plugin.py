@@ -1,6 +1,6 @@
 """Airflow's plugin of mailticket: the listener that notes each run's counts."""
 
-from airflow.plugins_manager import AirflowPlugin
+from airflow.plugins_manager import AirflowPlugin  # noqa: TID251
 
 from mailticket import listener
 

@@ -42,13 +42,11 @@ def _command(name: str) -> Command:
     if name == "explain":
         from mailticket.commands import explain  # noqa: PLC0415
 
-        command: Command = explain.explain
-        return command
+        return explain.explain
     if name == "import":
         from mailticket.commands import importing  # noqa: PLC0415
 
-        command = importing.import_rows
-        return command
+        return importing.import_rows
     from mailticket.commands import operating  # noqa: PLC0415
 
     commands: dict[str, Command] = {

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowSkipException  # noqa: TID251
 
 from mailticket.airflow_access import Access, in_airflow
 from mailticket.errors import Lapsed, MailboxUnavailable, MailticketError, NeverBegan
-from mailticket.ingest import STEPS, begin, failures, summary, take_step
+from mailticket.ingest import STEPS, Turn, begin, failures, summary, take_step
 from mailticket.listener import MARK, NOTE
 from mailticket.passage import Counts, Passage
 from mailticket.store.postgres import Database
@@ -95,15 +95,8 @@ def check_configuration() -> str:
 
 def _begin(db: Database, step: str, inbox: str, access: Access, context: dict[str, Any]) -> Passage:
     run = context["dag_run"]
-    return begin(
-        db,
-        inbox,
-        step,
-        run.run_id,
-        lambda: access.inbox(inbox),
-        access.outside(run.dag_id),
-        run.clear_number or 0,
-    )
+    turn = Turn(inbox, run.run_id, step, run.clear_number or 0)
+    return begin(db, turn, lambda: access.inbox(inbox), access.outside(run.dag_id))
 
 
 def _announce(passage: Passage, outlet_events: Any) -> None:

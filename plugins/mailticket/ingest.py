@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
 from mailticket import __version__
 from mailticket.config import Inbox
@@ -39,15 +40,19 @@ PINS = ("fetch", "filter")
 """Clearing one of these decides anew, under the configuration of now (SPEC 6.4)."""
 
 
-def begin(
-    db: Database,
-    name: str,
-    step: str,
-    run_name: str,
-    current: Callable[[], Inbox],
-    outside: Outside,
-    clear_number: int = 0,
-) -> Passage:
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Which step of which run of which inbox is to be taken."""
+
+    inbox: str
+    run: str
+    """Airflow's run_id, or what a shell calls its pass."""
+    step: str
+    clear_number: int = 0
+    """How often Airflow cleared tasks of the run."""
+
+
+def begin(db: Database, turn: Turn, current: Callable[[], Inbox], outside: Outside) -> Passage:
     """Take the inbox's lease and give what a step works with.
 
     Raises ``Lapsed`` while another pass holds the lease, ``NeverBegan`` for a step after ``fetch``
@@ -59,13 +64,13 @@ def begin(
     runs = Runs(db)
     site = site_rules()
     acting = {"mailticket": __version__, **versions(site)}
-    run = runs.find(name, run_name, clear_number)
-    if run is None and step not in PINS:
-        raise NeverBegan(f"run {run_name} of inbox {name} never began: there is nothing to do")
-    if run is None or (step in PINS and not runs.is_pinned(run)):
-        run = runs.pin(current(), run_name, clear_number, acting)
-    if step != "report":  # it only counts, and must not wait for the next pass
-        runs.take_lease(name, run_name)
+    run = runs.find(turn.inbox, turn.run, turn.clear_number)
+    if run is None and turn.step not in PINS:
+        raise NeverBegan(f"run {turn.run} of inbox {turn.inbox} never began: nothing is to do")
+    if run is None or (turn.step in PINS and not runs.is_pinned(run)):
+        run = runs.pin(current(), turn.run, turn.clear_number, acting)
+    if turn.step != "report":  # it only counts, and must not wait for the next pass
+        runs.take_lease(turn.inbox, turn.run)
     return Passage(db, runs.configuration(run), run, table(site), outside)
 
 
@@ -98,9 +103,9 @@ def run_once(
 ) -> tuple[Counts, list[str]]:
     """Take all steps one after the other; give the counts by verdict and what failed."""
     for step in STEPS:
-        passage = begin(db, inbox.name, step, run_name, lambda: inbox, outside)
+        passage = begin(db, Turn(inbox.name, run_name, step), lambda: inbox, outside)
         counts = take_step(passage, step)
     return counts, failures(passage)
 
 
-__all__ = ["PINS", "STEPS", "begin", "failures", "run_once", "summary", "take_step"]
+__all__ = ["PINS", "STEPS", "Turn", "begin", "failures", "run_once", "summary", "take_step"]

@@ -27,11 +27,14 @@ class Quoting:
     """Entries ``tag`` or ``tag.class``, as CSS writes them: ``blockquote``, ``div.gmail_quote``."""
 
 
+_LIMITS = Limits()
+
+
 @dataclass(frozen=True, slots=True)
 class ParseOptions:
     """Everything that ``parsing.parse`` may be told."""
 
-    limits: Limits = Limits()
+    limits: Limits = _LIMITS
     body_parts_order: tuple[str, ...] = ("text/html", "text/plain")
     exclude_attachment_types: tuple[str, ...] = ("application/exe",)
     """MIME types, wildcards and extensions; ``application/exe`` stands for every executable."""

@@ -91,14 +91,14 @@ def test_a_reader_s_cursor_misses_no_event_of_a_slow_transaction(arena: Arena) -
 
 
 def test_events_are_announced_once_and_those_of_a_dead_run_by_the_next(arena: Arena) -> None:
-    from mailticket.ingest import begin  # noqa: PLC0415
+    from mailticket.ingest import Turn, begin  # noqa: PLC0415
 
     def announced(run: str) -> list[str]:
         access = arena.access()
         db = access.database()
         try:
             inbox = access.inbox(arena.name)
-            p = begin(db, arena.name, "upsert_ticket", run, lambda: inbox, access.outside())
+            p = begin(db, Turn(arena.name, run, "upsert_ticket"), lambda: inbox, access.outside())
             return [event["kind"] for event in p.tickets.unannounced(p.run)]
         finally:
             db.close()

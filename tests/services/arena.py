@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from mailticket.airflow_access import Access
-from mailticket.ingest import STEPS, begin, run_once, take_step
+from mailticket.ingest import STEPS, Turn, begin, run_once, take_step
 from mailticket.passage import Outside
 from mailticket.store.postgres import Database as Store
 from services.database import Database
@@ -100,9 +100,8 @@ class Arena:
         db = self.store(**access.database_parameters())
         outside = self.wrap(access.outside("mailticket_inbox_support"))
         try:
-            passage = begin(
-                db, self.name, step, run, lambda: access.inbox(self.name), outside, clear_number
-            )
+            turn = Turn(self.name, run, step, clear_number)
+            passage = begin(db, turn, lambda: access.inbox(self.name), outside)
             return take_step(passage, step)
         finally:
             db.close()
