@@ -54,7 +54,7 @@ def page(airflow_stack: AirflowStack) -> Iterator[Page]:
     """Sign in."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page = browser.new_page(viewport={"width": 1280, "height": 840})
         page.set_default_timeout(PATIENCE)
         expect.set_options(timeout=PATIENCE)
         page.goto(airflow_stack.url)
@@ -114,7 +114,7 @@ def test_an_inbox_with_a_fault_is_seen_in_the_list_and_says_what_is_wrong(
     page: Page, airflow_stack: AirflowStack
 ) -> None:
     airflow_stack.configure("incidents", behavior="create_onyl")
-    airflow_stack.until_dag(DAG, lambda dag: "create_onyl" in dag["doc_md"], "a fault")
+    airflow_stack.until_dag(DAG, lambda dag: "onyl" in dag["doc_md"], "a fault")
     page.goto(f"{airflow_stack.url}/dags")
     page.get_by_role("link", name=f"{DAG} (configuration fault)").click()
     page.get_by_test_id("markdown-button").click()
