@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -32,6 +33,8 @@ from mailticket.store.tickets import Tickets
 RENEW_SECONDS = 15
 """How old a lease gets while messages are worked on one by one."""
 _SUBJECT_SHOWN = 80
+_LEVELS = {Verdict.FAILED: logging.ERROR, Verdict.REJECTED: logging.WARNING}
+"""So that Airflow's pages can show these alone."""
 
 Counts = dict[str, Any]
 Progress = Callable[[str, int, int | None], None]
@@ -147,7 +150,8 @@ def tell(p: Passage, row: Mapping[str, Any], decision: Decision, ticket: str = "
     """Log the one line that says what became of a message; ``row`` says which it is."""
     ruling = decision.ruling
     assert ruling is not None
-    p.log.info(verdict_line(row, ruling.verdict, decision.decided_by, ruling.reason, ticket))
+    line = verdict_line(row, ruling.verdict, decision.decided_by, ruling.reason, ticket)
+    p.log.log(_LEVELS.get(ruling.verdict, logging.INFO), line)
     for step in decision.steps:
         p.detail(f"message {row['message']}: {step.rule} {step.outcome}: {step.detail}")
 

@@ -51,7 +51,7 @@ def test_a_run_shows_its_counts_its_lines_and_its_events(airflow_stack: AirflowS
     assert run.state == "success"
     assert run.states == dict.fromkeys(ALL_STEPS, "success")
     assert run.counts("report") == {"create": 1}
-    assert run.note == "mailticket: 1 messages: 1 create"
+    assert run.note == "mailticket: 1 message: 1 create"
     lines = [line["event"] for line in run.log("upsert_ticket")]
     assert [line for line in lines if f"create {message['ticket']} by create_ticket" in line]
 
@@ -167,7 +167,7 @@ def test_a_missing_mandatory_field_reddens_the_run_after_all_others(
     assert "Change needs category" in said[0]["event"]
     assert "ann@acme.test" in said[0]["event"]
     assert not [line for line in run.log("report") if "error_detail" in line]
-    assert run.note == "mailticket: 1 messages: 1 failed"
+    assert run.note == "mailticket: 1 message: 1 failed"
 
     airflow_stack.configure("changes", ticket_defaults={"category": "normal"})
     again = run.clear("filter")

@@ -17,7 +17,8 @@ def report(p: Passage) -> Counts:
 def summary(counts: Counts) -> str:
     """Say in one line what a run came to."""
     told = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()) if n)
-    return f"{sum(counts.values())} messages: {told}" if told else "no messages"
+    number = sum(counts.values())
+    return f"{number} message{'' if number == 1 else 's'}: {told}" if told else "no messages"
 
 
 def failures(p: Passage) -> list[str]:
