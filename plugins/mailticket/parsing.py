@@ -47,7 +47,13 @@ _CLEAR_QUOTE = re.compile(
     r"class=[\"']?(?:gmail_quote|moz-cite-prefix|yahoo_quoted|protonmail_quote)"
     r"|<blockquote[^>]{0,200}type=[\"']?cite|id=[\"']?(?:divRplyFwdMsg|appendonsend)"
     r"|^(?:On|Le|Am|El|Il|Op|Em|W dniu) [^\n]{5,200}"
-    r"(?:wrote|écrit|schrieb|escribió|scritto|schreef|escreveu|napisał[^\n]{0,20})\s?:\s*$",
+    r"(?:wrote|écrit|schrieb|escribió|scritto|schreef|escreveu|napisał[^\n]{0,20})\s?:\s*$"
+    # Outlook's block of fields, in text and by its line above it in HTML.
+    r"|^(?:From|Von|De|Da|Van|Od)\s?: [^\n]{1,300}\n"
+    r"(?:Sent|Gesendet|Envoyé|Enviado|Inviato|Verzonden|Wysłano)(?: el| em)?\s?: [^\n]{4,100}\n"
+    r"|border-top:\s?solid #(?:E1E1E1|B5C4DF) 1\.0pt"
+    r"|<b>(?:<span[^>]{0,200}>)?(?:From|Von|De|Da|Van|Od)\s?:[\s\S]{0,1000}?"
+    r"<b>(?:<span[^>]{0,200}>)?(?:Sent|Gesendet|Envoyé|Enviado|Inviato|Verzonden|Wysłano)\s?:",
     re.IGNORECASE | re.MULTILINE,
 )
 _LOOKED_THROUGH = 400_000
