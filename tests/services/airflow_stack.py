@@ -48,7 +48,7 @@ class AirflowStack:
 
     home: Home
     inboxes: dict[str, Json]
-    stack: Stack = field(init=False)
+    stack: Stack = field(init=False, repr=False)  # it knows secrets
     _client: httpx.Client | None = None
 
     # -- servers ----------------------------------------------------------------------------------
