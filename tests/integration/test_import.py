@@ -259,3 +259,14 @@ def test_a_file_that_is_not_there_is_said(shell: Shell) -> None:
     done = shell("teams", "/nowhere/teams.csv")
     assert done.returncode == 1
     assert "mailticket: /nowhere/teams.csv cannot be read: No such file or directory" in done.stderr
+
+
+def test_importing_a_person_vouches_for_whom_mail_made(take: Take, database: Database) -> None:
+    database.rows(
+        "INSERT INTO mailticket.person (name, email, org_id, by_mail)"
+        " VALUES ('Ada', 'ada@acme.example', 1, true)"
+    )
+    text = "name,email,org_id\nAda,ada@acme.example,Acme\n"
+    assert take("persons", text) == (0, 1)
+    assert take("persons", text) == (0, 0)
+    assert database.rows("SELECT by_mail FROM mailticket.person") == [(False,)]

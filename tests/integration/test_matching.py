@@ -349,11 +349,13 @@ def test_a_subject_counts_for_whom_subject_match_says(
         assert steps(arena)["title_pattern"] == ("miss", detail)
 
 
-def test_a_person_whom_the_same_message_creates_is_related_to_nothing(arena: Arena) -> None:
+def test_a_person_whom_mail_creates_is_related_to_nothing(arena: Arena) -> None:
     opened(arena)
-    # Created for the very organisation of the ticket: only from the next message on it counts.
+    # Created for the very organisation of the ticket: it counts when somebody vouches for them.
     arena.fields["person_defaults"] = {"org_id": "Acme"}
     assert answered(arena, subject="R-000001", sender=STRANGER) == ("create", "R-000002")
+    assert answered(arena, subject="R-000001", sender=STRANGER) == ("create", "R-000003")
+    arena.rows("UPDATE mailticket.person SET by_mail = false")
     assert answered(arena, subject="R-000001", sender=STRANGER) == ("update", "R-000001")
 
 

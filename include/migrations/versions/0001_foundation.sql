@@ -16,6 +16,8 @@ CREATE TABLE mailticket.person (
     function text,
     org_id bigint NOT NULL REFERENCES mailticket.organization,
     active boolean NOT NULL DEFAULT true,
+    -- made by unknown_caller = create_person: nobody vouches for the organisation
+    by_mail boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX person_email ON mailticket.person (lower(email));

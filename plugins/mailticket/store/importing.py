@@ -6,13 +6,16 @@ import difflib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from mailticket.csv_table import CsvFault
 from mailticket.errors import RowRefused, StoreOutdated
 from mailticket.import_plan import ImportColumn, Kind, Lookups, PlannedRow
 from mailticket.store.postgres import Database, Row, json_value, quoted
 
-_KEEPS_ITSELF = ("id", "created_at")
+_KEEPS_ITSELF = ("id", "created_at", "by_mail")
+_VOUCHED_FOR: Mapping[str, Mapping[str, Any]] = {"person": {"by_mail": False}}
+"""What a file says of each row that it names, beside its columns."""
 _BATCH = 1000
 _NAMES_FOR_HINTS = 1000
 _HINTS = 50
@@ -117,7 +120,8 @@ class Importing:
         return (row["id"] for row in self._db.execute(text, (values,)))
 
     def _changed(self, batch: Sequence[PlannedRow]) -> Iterator[int]:
-        names = [quoted(name) for name in batch[0].values]
+        vouched = _VOUCHED_FOR.get(self._kind.table, {})
+        names = [quoted(name) for name in (*batch[0].values, *vouched)]
         sets = ", ".join(f"{name} = given.{name}" for name in names)
         old, new = (", ".join(f"{of}.{name}" for name in names) for of in ("old", "given"))
         text = (
@@ -125,7 +129,7 @@ class Importing:
             f"FROM jsonb_populate_recordset(NULL::{self._target}, %s) AS given "
             f"WHERE old.id = given.id AND ROW({old}) IS DISTINCT FROM ROW({new}) RETURNING old.id"
         )
-        values = json_value([{"id": row.id, **row.values} for row in batch])
+        values = json_value([{"id": row.id, **row.values, **vouched} for row in batch])
         return (row["id"] for row in self._db.execute(text, (values,)))
 
     def _set_members(self, rows: Sequence[PlannedRow], outcome: Outcome) -> None:

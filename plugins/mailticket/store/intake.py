@@ -44,6 +44,17 @@ class Arrival:
     whole: bool
     saved_to: str | None = None
 
+    @property
+    def known_by(self) -> tuple[str, bytes] | None:
+        """Give what ``use_message_id_as_uid`` knows it again by; None without a Message-ID.
+
+        Never the Message-ID alone: whoever foresees one could send it first, and the mail that it
+        belongs to would count as seen. Where the content was not had, the header section stands in.
+        """
+        if not self.message_id:
+            return None
+        return message_key(self.message_id), self.content_hash or self.header_hash
+
 
 class Intake:
     """What ``fetch`` writes."""
@@ -109,11 +120,17 @@ class Intake:
                 matched[uid] = messages.pop(0)
         return matched
 
-    def by_message_id(self, inbox: str, message_ids: Sequence[str]) -> dict[str, int]:
-        """Match Message-IDs to messages of the inbox (``use_message_id_as_uid``)."""
-        keys = {message_key(one): one for one in message_ids if one}
-        rows = self._db.rows("recognise_by_message_id", inbox=inbox, message_ids=list(keys))
-        return {keys[row["message_id"]]: row["id"] for row in rows}
+    def by_message_id(self, inbox: str, arrivals: Iterable[Arrival]) -> dict[str, int]:
+        """Match uids to messages that the inbox has seen (``use_message_id_as_uid``)."""
+        prints = {a.uid: a.known_by for a in arrivals if a.known_by}
+        rows = self._db.rows(
+            "recognise_by_message_id",
+            inbox=inbox,
+            message_ids=[message_id for message_id, _ in prints.values()],
+            hashes=[hash_ for _, hash_ in prints.values()],
+        )
+        known = {(row["message_id"], bytes(row["hash"])): row["id"] for row in rows}
+        return {uid: known[one] for uid, one in prints.items() if one in known}
 
     def locate(self, epoch: Epoch, places: Iterable[tuple[str, int]]) -> None:
         """Remember that known messages lie here too: (uid, message)."""

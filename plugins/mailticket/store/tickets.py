@@ -89,7 +89,8 @@ class Tickets:
     def _person(self, fields: Mapping[str, Any]) -> int:
         self._db.rows("lock_sender", email=fields["email"])
         known = self._db.value("person_by_email", email=fields["email"])
-        return int(known) if known else self._insert("person", fields)
+        # Whoever wrote is in the organisation of person_defaults by no merit of their own.
+        return int(known) if known else self._insert("person", {"by_mail": True, **fields})
 
     def _insert(self, table: str, fields: Mapping[str, Any]) -> int:
         text = f"{_insertion(table, fields)} RETURNING id"

@@ -25,7 +25,7 @@ SELECT id, ref FROM mailticket.ticket WHERE id = ANY (%(ids)s)
 
 -- name: ticket_facts
 WITH sender AS (
-    SELECT id, first_name, name, email, org_id FROM mailticket.person
+    SELECT id, first_name, name, email, org_id, by_mail FROM mailticket.person
      WHERE lower(email) = %(sender)s ORDER BY id),
 thread AS (
     -- Machines repeat Message-IDs: the newest such messages are enough.
@@ -47,14 +47,16 @@ wanted AS (
 brief AS (
     SELECT t.id, t.ref, t.class AS ticket_class, t.status, s.closed,
            EXISTS (SELECT FROM sender p
-                    WHERE p.id IN (t.caller_id, t.agent_id) OR p.org_id = t.org_id
+                    WHERE p.id IN (t.caller_id, t.agent_id)
+                       -- Whom mail made is in the organisation that all strangers are given.
+                       OR (p.org_id = t.org_id AND NOT p.by_mail)
                        OR EXISTS (SELECT FROM mailticket.ticket_contact c
                                    WHERE c.ticket_id = t.id AND c.person_id = p.id)
                        OR EXISTS (SELECT FROM mailticket.team_member tm
                                    WHERE tm.team_id = t.team_id AND tm.person_id = p.id)) AS related
       FROM wanted JOIN mailticket.ticket t ON t.id = wanted.id
       JOIN mailticket.ticket_status s ON s.class = t.class AND s.value = t.status)
-SELECT (SELECT coalesce(jsonb_agg(to_jsonb(sender)), '[]') FROM sender) AS callers,
+SELECT (SELECT coalesce(jsonb_agg(to_jsonb(sender) - 'by_mail'), '[]') FROM sender) AS callers,
        (SELECT coalesce(jsonb_agg(to_jsonb(brief)), '[]') FROM brief) AS briefs,
        (SELECT coalesce(jsonb_agg(to_jsonb(thread) ORDER BY id DESC), '[]') FROM thread) AS threads,
        (SELECT id FROM mine) AS mine,

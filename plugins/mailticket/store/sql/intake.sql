@@ -55,10 +55,12 @@ SELECT m.id, m.size, m.header_hash
  ORDER BY m.id
 
 -- name: recognise_by_message_id
-SELECT DISTINCT ON (m.message_id) m.id, m.message_id
-  FROM mailticket.message m
- WHERE m.inbox = %(inbox)s AND m.message_id = ANY (%(message_ids)s) AND m.message_id <> ''
- ORDER BY m.message_id, m.id
+SELECT min(m.id) AS id, g.message_id, g.hash
+  FROM unnest(%(message_ids)s::text[], %(hashes)s::bytea[]) AS g (message_id, hash)
+  JOIN mailticket.message m ON m.inbox = %(inbox)s AND m.message_id = g.message_id
+       AND coalesce(m.content_hash, m.header_hash) = g.hash
+ WHERE g.message_id <> ''
+ GROUP BY g.message_id, g.hash
 
 -- name: add_messages
 INSERT INTO mailticket.message (inbox, message_id, size, header_size, header_hash, content_hash,

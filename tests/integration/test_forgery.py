@@ -1,0 +1,59 @@
+"""Mail that wants into other people's tickets, in a real database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.arena import Arena, MakeArena, mail
+from services.scenes import entries, last
+
+CREATES: dict[str, Any] = {
+    "unknown_caller": "create_person",
+    "person_defaults": {"org_id": "Acme"},
+}
+VICTIM = "Vic <vic@victim.example>"
+EVE = "Eve <eve@evil.example>"
+FIRST = "<first@victim.example>"
+
+
+@pytest.fixture
+def arena(make_arena: MakeArena) -> Arena:
+    """Set up an inbox that makes persons of strangers, all in one organisation."""
+    return make_arena(**CREATES)
+
+
+def sent(arena: Arena, subject: str, sender: str, *headers: str, **options: Any) -> Any:
+    """Deliver one mail and take a pass; give verdict and ticket."""
+    arena.deliver(mail(subject, sender, headers=headers, **options))
+    arena.run()
+    return last(arena)[0], last(arena)[2]
+
+
+# --- strangers who share an organisation because mail made them --------------------------------
+
+
+def test_two_strangers_are_not_related_by_the_organisation_that_mail_gave_them(
+    arena: Arena,
+) -> None:
+    sent(arena, "help", VICTIM)
+    sent(arena, "hello", EVE)
+    assert sent(arena, "Re: R-000001", EVE) == ("create", "R-000003")
+    assert entries(arena) == []
+    assert arena.rows("SELECT email, by_mail FROM mailticket.person ORDER BY id") == [
+        ("vic@victim.example", True),
+        ("eve@evil.example", True),
+    ]
+
+
+def test_whom_an_operator_vouches_for_is_related_by_organisation(arena: Arena) -> None:
+    sent(arena, "help", VICTIM)
+    sent(arena, "hello", EVE)
+    arena.rows("UPDATE mailticket.person SET by_mail = false WHERE email LIKE 'eve@%'")
+    assert sent(arena, "Re: R-000001", EVE) == ("update", "R-000001")
+
+
+def test_a_person_whom_mail_made_keeps_the_relation_to_a_ticket_of_their_own(arena: Arena) -> None:
+    sent(arena, "help", VICTIM)
+    assert sent(arena, "Re: R-000001", VICTIM) == ("update", "R-000001")
