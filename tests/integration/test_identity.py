@@ -214,13 +214,38 @@ def test_another_server_name_brings_nothing_twice(arena: Arena) -> None:
 # -- use_message_id_as_uid ------------------------------------------------------------------------
 
 
-def test_with_message_id_as_uid_a_second_mail_of_that_id_is_no_new_one(arena: Arena) -> None:
+def test_with_message_id_as_uid_the_same_mail_a_second_time_is_no_new_one(arena: Arena) -> None:
     arena.settings["use_message_id_as_uid"] = True
-    arena.deliver(*(mail(body=str(n), message_id="<same@x>") for n in range(2)))
+    one = mail(message_id="<same@x>")
+    arena.deliver(one, one)
     assert arena.run()[0] == {"create": 1}
-    arena.deliver(mail(body="2", message_id="<same@x>"), mail("Other"))
+    arena.deliver(one, mail("Other"))
     assert arena.run()[0] == {"create": 1}
     assert messages(arena) == 2
+
+
+@pytest.mark.parametrize("runs", ["one run", "two runs"])
+def test_nobody_keeps_a_mail_out_by_sending_its_message_id_first(arena: Arena, runs: str) -> None:
+    arena.settings["use_message_id_as_uid"] = True
+    arena.fields["after_processing"] = "delete"
+    arena.deliver(mail("Nothing", "Eve <eve@evil.example>", message_id="<alarm-1@monitor>"))
+    if runs == "two runs":
+        arena.run()
+    arena.deliver(mail("Fire", message_id="<alarm-1@monitor>"))
+    arena.run()
+    assert [row[0] for row in arena.status()] == ["Nothing", "Fire"]
+    assert verdicts(arena) == ["create", "create"]
+
+
+def test_with_message_id_as_uid_a_mail_that_is_too_big_is_known_again(arena: Arena) -> None:
+    arena.settings["use_message_id_as_uid"] = True
+    arena.fields["maximum_email_size"] = 2000
+    big, other = (mail(n, body="x" * 3000, message_id="<big@x>") for n in ("Big", "Other"))
+    arena.deliver(big, big)
+    arena.run()
+    arena.deliver(big, other)
+    arena.run()
+    assert [row[0] for row in arena.status()] == ["Big", "Other"]
 
 
 def test_switching_message_id_as_uid_makes_nothing_new_again(arena: Arena) -> None:

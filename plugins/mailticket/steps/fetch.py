@@ -102,11 +102,11 @@ class _Fetch:
         self.recognised += len(moved)
 
     def _repeated(self, arrivals: list[Arrival]) -> list[Arrival]:
-        """Find Message-IDs that came a second time within one batch, where they count as UIDs."""
+        """Find what came a second time within one batch, where Message-IDs count as UIDs."""
         if not self.p.inbox.use_message_id_as_uid:
             return []
-        firsts = {a.message_id: a for a in reversed(arrivals) if a.message_id}
-        return [a for a in arrivals if a.message_id and firsts[a.message_id] is not a]
+        firsts = {a.known_by: a for a in reversed(arrivals)}
+        return [a for a in arrivals if a.known_by and firsts[a.known_by] is not a]
 
     def _stored(
         self, moved: dict[str, int], arrivals: list[Arrival], last: Listed | None
@@ -151,8 +151,7 @@ class _Fetch:
     def _known_ids(self, arrivals: list[Arrival]) -> dict[str, int]:
         if not self.p.inbox.use_message_id_as_uid:
             return {}
-        known = self.p.intake.by_message_id(self.p.inbox.name, [a.message_id for a in arrivals])
-        return {a.uid: known[a.message_id] for a in arrivals if a.message_id in known}
+        return self.p.intake.by_message_id(self.p.inbox.name, arrivals)
 
     def _arrivals(self, new: list[Listed]) -> Iterator[Arrival]:
         small = [one for one in new if one.size <= self.limit]
