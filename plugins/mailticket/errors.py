@@ -1,7 +1,7 @@
 """Every error that mailticket raises, in one tree.
 
 A verdict is never an error (see ``decision.Verdict``); an error means that machinery failed.
-``transient`` says whether trying again soon may help: only ``dag.py`` turns that into a retry.
+``transient`` says whether trying again soon may help: only ``airflow_task.py`` makes a retry of it.
 
 ::
 
