@@ -14,6 +14,7 @@ from mailticket.message import Address, HeaderSection, Limits
 
 _ID = re.compile(r"<([^<>]{1,2000})>")
 _BARE_ID = re.compile(r"(?<![^\s<>,;\"])[^\s<>,;\"]{1,1000}@[^\s<>,;\"]{1,1000}")
+_MOST_IDS = 1000
 _LONGEST_ID = 998
 """Characters: a line of a mail can hold no longer one (RFC 5322, 2.1.1)."""
 
@@ -71,13 +72,16 @@ def message_id(section: FieldSection) -> str:
 
 
 def _ids(section: FieldSection, name: str) -> tuple[str, ...]:
-    """Give the ids of a field in order, each once; bare ones where none has brackets."""
+    """Give the ids of a field in order, each once; bare ones where none has brackets.
+
+    Of more than ``_MOST_IDS`` the last are taken: the nearest ancestors stand there.
+    """
     ids: dict[str, None] = {}
     for raw in section.all(name):
         text = header_text(raw)
         found = _ID.findall(text) or _BARE_ID.findall(text)
         ids |= dict.fromkeys(filter(None, map(_squeezed, found)))
-    return tuple(ids)
+    return tuple(ids)[-_MOST_IDS:]
 
 
 def _squeezed(text: str) -> str:

@@ -51,6 +51,16 @@ def is_storable(message: Message) -> bool:
     return "\0" not in whole and whole == whole.encode("utf-8", "replace").decode("utf-8")
 
 
+def repeated_image(copies: int, shown: int) -> bytes:
+    """Give a mail with one image in many copies, and HTML that shows each of them often."""
+    image = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\xc8\0\0\0\xc8\x08\0\0\0\0\0\0\0\0" + b"\0" * 8
+    opening = b"--b\r\nContent-Type: text/html\r\n\r\n"
+    html = b"".join(b'<img src="cid:c%d">' % (each % copies) for each in range(shown))
+    part = b"\r\n--b\r\nContent-Type: image/png\r\nContent-ID: <c%d>\r\n\r\n" + image
+    kind = b"Content-Type: multipart/related; boundary=b\r\n\r\n"
+    return HEAD + kind + opening + html + b"".join(part % each for each in range(copies))
+
+
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "640 KB of encoded words": lambda: (
         b"From: a@b.example\r\nSubject: "
@@ -180,3 +190,17 @@ def test_no_bytes_at_all_raise_anything(pieces: list[bytes]) -> None:
     assert is_storable(message)
     assert not [each for each in message.defects if "not decoded" in each]
     assert all(each.filename for each in message.attachments)
+
+
+@pytest.mark.parametrize("name", ["In-Reply-To", "References"])
+def test_of_many_ids_the_last_thousand_are_taken(name: str) -> None:
+    ids = [f"{each}@b.example" for each in range(1500)]
+    written = "".join(f"<{each}>" for each in ids)
+    header = read_header(f"{name}: {written}\r\n\r\n".encode())
+    found = header.in_reply_to if name == "In-Reply-To" else header.references
+    assert list(found) == ids[-1000:]
+
+
+def test_every_copy_of_a_repeated_image_is_shown_by_the_one_that_stays() -> None:
+    html = parse(repeated_image(900, 20_000)).body.html
+    assert html.count('src="cid:c0"') == html.count("<img") > 2000
