@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import email
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
-from html import escape
+from html import escape, unescape
 
 import mailparser  # noqa: TID251 - this is the file that owns it
 
@@ -57,6 +58,8 @@ _CLEAR_QUOTE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _LOOKED_THROUGH = 400_000
+_EMBEDDED = re.compile(r'src="cid:([^"<>]*)"', re.IGNORECASE)
+"""An image of sanitised HTML that the mail itself holds."""
 
 
 # --- the header section ------------------------------------------------------------------------
@@ -224,10 +227,8 @@ def _without_holes(shown: Rendered, attachments: tuple[Attachment, ...]) -> Rend
         return shown
 
     def mended(html: str) -> str:
-        for old, new in same.items():
-            written = re.compile(re.escape(f'src="cid:{escape(old)}"'), re.IGNORECASE)
-            shown_again = f'src="cid:{escape(new)}"'
-            html = written.sub(lambda _: shown_again, html)  # noqa: B023
+        # One pass for all of them: a mail can repeat an image a thousand times.
+        html = _EMBEDDED.sub(lambda each: _same_image(each, same), html) if same else html
         return drop_images(html, gone) if gone else html
 
     body = replace(shown.body, html=mended(shown.body.html))
@@ -235,6 +236,11 @@ def _without_holes(shown: Rendered, attachments: tuple[Attachment, ...]) -> Rend
         shown.new_part, html=mended(shown.new_part.html), cut_html=mended(shown.new_part.cut_html)
     )
     return replace(shown, body=body, new_part=new_part)
+
+
+def _same_image(written: re.Match[str], same: Mapping[str, str]) -> str:
+    stays = same.get(comparable(unescape(written[1])))
+    return written[0] if stays is None else f'src="cid:{escape(stays)}"'
 
 
 def _is_shown(attachment: Attachment) -> bool:
