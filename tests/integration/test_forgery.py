@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.arena import Arena, MakeArena, mail
-from services.scenes import entries, last
+from services.scenes import entries, last, person
 
 CREATES: dict[str, Any] = {
     "unknown_caller": "create_person",
@@ -57,3 +57,27 @@ def test_whom_an_operator_vouches_for_is_related_by_organisation(arena: Arena) -
 def test_a_person_whom_mail_made_keeps_the_relation_to_a_ticket_of_their_own(arena: Arena) -> None:
     sent(arena, "help", VICTIM)
     assert sent(arena, "Re: R-000001", VICTIM) == ("update", "R-000001")
+
+
+# --- threads that a forger prepares ------------------------------------------------------------
+
+
+def test_the_copies_on_a_duplicate_open_no_thread(arena: Arena) -> None:
+    person(arena, "eve@evil.example", "Eve", org="Evil")
+    sent(arena, "help", VICTIM, message_id=FIRST)
+    # The very mail once more, so that it is a duplicate, with the forger among its readers.
+    copy = sent(arena, "help", VICTIM, "Cc: eve@evil.example", message_id=FIRST)
+    assert copy == ("duplicate", "R-000001")
+    assert sent(arena, "Re: help", EVE, f"In-Reply-To: {FIRST}") == ("create", "R-000002")
+    assert entries(arena) == []
+
+
+@pytest.mark.parametrize("answers", ["col@victim.example", "vic@victim.example"])
+def test_who_repeats_a_message_id_diverts_no_thread(arena: Arena, answers: str) -> None:
+    for name, org in (("col", "Victim"), ("vic", "Victim"), ("eve", "Evil")):
+        person(arena, f"{name}@{org.lower()}.example", name, org=org)
+    sent(arena, "help", VICTIM, message_id=FIRST)
+    readers = "Cc: col@victim.example, vic@victim.example"
+    assert sent(arena, "trap", EVE, readers, message_id=FIRST) == ("create", "R-000002")
+    answer = sent(arena, "Re: help", answers, f"In-Reply-To: {FIRST}")
+    assert answer == ("update", "R-000001")

@@ -187,11 +187,11 @@ def test_in_reply_to_goes_before_references_and_the_nearest_reference_before_the
     assert answered(arena, "In-Reply-To: <phone@acme.example>", near) == ("update", "R-000003")
 
 
-def test_of_messages_that_share_a_message_id_the_newest_is_answered(arena: Arena) -> None:
+def test_of_messages_that_share_a_message_id_the_oldest_is_answered(arena: Arena) -> None:
     for body in ("disk one", "disk two", "disk three"):
         arena.deliver(mail("Disk full", message_id=FIRST, body=body))
     arena.run()
-    assert answered(arena, REPLY) == ("update", "R-000003")
+    assert answered(arena, REPLY) == ("update", "R-000001")
 
 
 def test_an_answer_to_a_mail_that_we_sent_finds_its_ticket_by_the_stored_id(arena: Arena) -> None:

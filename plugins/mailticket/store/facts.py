@@ -112,8 +112,9 @@ def _ticket_facts(
 ) -> TicketFacts:
     briefs = {one["id"]: TicketBrief(**one) for one in row["briefs"]}
     order = {message_key(one): n for n, one in enumerate(question.thread_ids)}
+    # Of one id the oldest message first: who repeats the id of another's mail may be forging.
     threads = sorted(
-        row["threads"], key=lambda one: (order[one["message_id"]], not one["took_part"])
+        row["threads"], key=lambda one: (order[one["message_id"]], one["id"], one["ticket_id"])
     )
     refs = {brief.ref: brief for brief in briefs.values()}
     return TicketFacts(

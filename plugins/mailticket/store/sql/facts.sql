@@ -28,12 +28,14 @@ WITH sender AS (
     SELECT id, first_name, name, email, org_id, by_mail FROM mailticket.person
      WHERE lower(email) = %(sender)s ORDER BY id),
 thread AS (
-    -- Machines repeat Message-IDs: the newest such messages are enough.
+    -- Only what went onto a ticket makes a thread: the readers named on a duplicate may be forged.
+    -- Machines repeat Message-IDs: the oldest such messages are enough.
     (SELECT m.id, m.message_id, m.ticket_id, %(sender)s = ANY (m.participants) AS took_part
        FROM mailticket.message m
+       JOIN mailticket.attempt a ON a.id = m.attempt AND a.verdict IN ('create', 'update')
       WHERE m.message_id = ANY (%(threads)s) AND m.message_id <> '' AND m.ticket_id IS NOT NULL
         AND m.id IS DISTINCT FROM %(message)s
-      ORDER BY m.id DESC LIMIT 500)
+      ORDER BY m.id LIMIT 500)
     UNION ALL
     SELECT 0, o.message_id, o.ticket_id, true FROM mailticket.outbox o
      WHERE o.message_id = ANY (%(threads)s) AND o.ticket_id IS NOT NULL),
@@ -58,7 +60,7 @@ brief AS (
       JOIN mailticket.ticket_status s ON s.class = t.class AND s.value = t.status)
 SELECT (SELECT coalesce(jsonb_agg(to_jsonb(sender) - 'by_mail'), '[]') FROM sender) AS callers,
        (SELECT coalesce(jsonb_agg(to_jsonb(brief)), '[]') FROM brief) AS briefs,
-       (SELECT coalesce(jsonb_agg(to_jsonb(thread) ORDER BY id DESC), '[]') FROM thread) AS threads,
+       (SELECT coalesce(jsonb_agg(to_jsonb(thread) ORDER BY id, ticket_id), '[]') FROM thread) AS threads,
        (SELECT id FROM mine) AS mine,
        (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.id), '[]') FROM (
             SELECT DISTINCT ON (lower(email)) id, first_name, name, email, org_id
