@@ -13,14 +13,17 @@ from mailticket.encoded_words import decode_words
 from mailticket.message import Address
 
 _TOKEN = re.compile(
-    r"""(?P<quoted>"(?:[^"\\]|\\.)*")"""
-    r"""|(?P<route><(?:[^<>"]|"(?:[^"\\<>]|\\.)*")*>)"""
-    r"""|(?P<literal>\[[^\[\]\\]{0,255}\])"""
+    r"""(?P<literal>\[[^\[\]\\]{0,255}\])"""
     r"""|(?P<special>[(),:;<>])"""
     r"""|(?P<blank>\s+)"""
     r"""|(?P<word>[^\s"(),:;<>\[\]]+|.)""",
     re.DOTALL,
 )
+_ROUTE = re.compile(r'<(?:[^<>"]|"(?:[^"\\<>]|\\.)*")*>', re.DOTALL)
+_LONGEST_ROUTE = 1100
+"""Characters: one that is nowhere closed is looked for no further than an address can be long."""
+MOST_CHARACTERS = 64 * 1024
+"""Of all fields of one name together."""
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _PAREN = re.compile(r"[()\\]")
 _MAILTO = re.compile(r"^(?:mailto|smtp):", re.IGNORECASE)
@@ -38,6 +41,11 @@ class _Entry:
     words: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
     routes: list[str] = field(default_factory=list)
+    has_at: bool = False
+
+    def add(self, word: str) -> None:
+        self.words.append(word)
+        self.has_at = self.has_at or "@" in word
 
     def text(self) -> str:
         return "".join(self.words).strip()
@@ -52,16 +60,22 @@ class AddressList:
 
     addresses: tuple[Address, ...]
     complete: bool = True
+    too_long: bool = False
+    """Cut at ``MOST_CHARACTERS``."""
 
 
 def read_addresses(texts: list[str], limit: int) -> AddressList:
     """Read address fields, ``limit`` addresses at most altogether."""
     found: list[Address] = []
+    left = MOST_CHARACTERS
     for text in texts:
-        for entry in _joined(_Reader(text, limit + 1 - len(found)).entries):
+        for entry in _joined(_Reader(text[:left], limit + 1 - len(found)).entries):
             found.extend(_addresses(entry))
         if len(found) > limit:
             return AddressList(tuple(found[:limit]), complete=False)
+        left -= len(text)
+        if left < 0:
+            return AddressList(tuple(found), complete=False, too_long=True)
     return AddressList(tuple(found))
 
 
@@ -73,30 +87,46 @@ class _Reader:
         self.entries: list[_Entry] = []
         self.entry = _Entry()
         self.in_group = False
-        self.open_comment = False
+        self.open_comment = self.open_quote = False
         position = 0
         while position < len(text) and len(self.entries) < limit:
             position = self._step(position)
         self._close()
 
     def _step(self, position: int) -> int:
+        mark = self.text[position]
+        if mark == '"' and (end := self._quoted(position)):
+            return end
+        if mark == "<" and (end := self._route(position)):
+            return end
         token = _TOKEN.match(self.text, position)
         assert token is not None
-        kind, found = token.lastgroup, token[0]
-        if kind == "special":
-            return self._special(found, token.end())
-        if kind == "route":
-            self.entry.routes.append(found[1:-1])
-        elif kind == "quoted":
-            self.entry.words.append(found)
-        else:
-            self.entry.words.append(" " if kind == "blank" else found)
+        if token.lastgroup == "special":
+            return self._special(mark, token.end())
+        self.entry.add(" " if token.lastgroup == "blank" else token[0])
         return token.end()
+
+    def _quoted(self, position: int) -> int:
+        """Read a quoted string and give its end; 0 when it has none."""
+        quoted = None if self.open_quote else _QUOTED.match(self.text, position)
+        if quoted is None:
+            self.open_quote = True  # what follows it has escaped quotes only: none will end
+            return 0
+        self.entry.add(quoted[0])
+        return quoted.end()
+
+    def _route(self, position: int) -> int:
+        """Read what stands in angle brackets and give its end; 0 when they are not closed."""
+        route = _ROUTE.match(self.text, position, position + _LONGEST_ROUTE)
+        if route is None:
+            return 0
+        self.entry.routes.append(route[0][1:-1])
+        return route.end()
 
     def _special(self, mark: str, position: int) -> int:
         if mark == "(":
             return self._comment(position)
-        if mark == ":" and not self.in_group and "@" not in self.entry.text():
+        if mark == ":" and not self.in_group and not self.entry.has_at:
             self.in_group = True
             self.entry = _Entry()
         elif mark in ",;":
@@ -105,7 +135,7 @@ class _Reader:
         elif mark == "<" and "@" in self.text[position : position + 320]:
             return self._open_route(position)
         elif mark == ":":
-            self.entry.words.append(mark)
+            self.entry.add(mark)
         return position
 
     def _open_route(self, position: int) -> int:
@@ -212,10 +242,20 @@ def _addr_spec(text: str) -> str:
     return one_line(text).strip("'<> ,;") if not text.startswith("'@") else ""
 
 
+def _unquoted(text: str) -> str:
+    """Open quoted strings up to the first that has no end: after it there is none."""
+    pieces: list[str] = []
+    position = 0
+    while (start := text.find('"', position)) >= 0 and (quoted := _QUOTED.match(text, start)):
+        pieces += (text[position:start], _ESCAPED.sub(r"\1", quoted[1]))
+        position = quoted.end()
+    return "".join(pieces) + text[position:]
+
+
 def _phrase(text: str) -> str:
     """Decode a display name: quotes and escapes go, encoded words are read."""
     if '"' in text:
-        text = _QUOTED.sub(lambda quoted: _ESCAPED.sub(r"\1", quoted[1]), text)
+        text = _unquoted(text)
         text = text.replace('"', "") if text.count('"') == 1 else text
     elif "\\" in text:
         text = _ESCAPED.sub(r"\1", text)

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 
 from mailticket import automatic
-from mailticket.addresses import AddressList, read_addresses
+from mailticket.addresses import MOST_CHARACTERS, AddressList, read_addresses
 from mailticket.charsets import one_line, scrub
 from mailticket.encoded_words import decode_words, header_text
 from mailticket.fields import FieldSection, read_parameters
@@ -15,6 +15,7 @@ from mailticket.message import Address, HeaderSection, Limits
 _ID = re.compile(r"<([^<>]{1,2000})>")
 _BARE_ID = re.compile(r"(?<![^\s<>,;\"])[^\s<>,;\"]{1,1000}@[^\s<>,;\"]{1,1000}")
 _MOST_IDS = 1000
+_MOST_SENDERS = 20
 _LONGEST_ID = 998
 """Characters: a line of a mail can hold no longer one (RFC 5322, 2.1.1)."""
 
@@ -27,7 +28,7 @@ def header_section(
     reader = _AddressReader(section, limits.addresses, charset)
     to, cc = reader.all("to"), reader.all("cc")
     reply_to = reader.all("reply-to")
-    sender = _sender(section, charset)
+    sender = reader.sender()
     return HeaderSection(
         message_id=message_id(section),
         in_reply_to=_ids(section, "in-reply-to"),
@@ -89,33 +90,37 @@ def _squeezed(text: str) -> str:
     return "".join(scrub(text).split())[:_LONGEST_ID]
 
 
-def _sender(section: FieldSection, charset: str) -> Address | None:
-    """Give the first usable address of From, else of Sender (RFC 5322, 3.6.2)."""
-    bare: Address | None = None
-    for name in ("from", "sender"):
-        texts = [header_text(raw, charset) for raw in section.all(name)]
-        found = read_addresses(texts, 20).addresses
-        for address in found:
-            if "@" in address.address:
-                return address
-            bare = bare or address
-    return bare
-
-
 class _AddressReader:
     """Reads the address fields of one section, within one limit for all of them."""
 
     def __init__(self, section: FieldSection, limit: int, charset: str) -> None:
         self.section = section
         self.charset = charset
-        self.limit = limit
         self.left = limit
+        self.limit = limit
         self.defects: list[str] = []
 
     def all(self, name: str) -> tuple[Address, ...]:
-        texts = [header_text(raw, self.charset) for raw in self.section.all(name)]
-        found: AddressList = read_addresses(texts, self.left)
+        found = self._read(name, self.left)
         self.left -= len(found.addresses)
-        if not found.complete:
+        if not found.complete and not found.too_long:
             self.defects.append(f"limit_addresses: more than {self.limit}, {name} taken in part")
         return found.addresses
+
+    def sender(self) -> Address | None:
+        """Give the first usable address of From, else of Sender (RFC 5322, 3.6.2)."""
+        bare: Address | None = None
+        for name in ("from", "sender"):
+            for address in self._read(name, _MOST_SENDERS).addresses:
+                if "@" in address.address:
+                    return address
+                bare = bare or address
+        return bare
+
+    def _read(self, name: str, limit: int) -> AddressList:
+        texts = [header_text(raw, self.charset) for raw in self.section.all(name)]
+        found = read_addresses(texts, limit)
+        if found.too_long:
+            what = f"more than {MOST_CHARACTERS} characters"
+            self.defects.append(f"limit_addresses: {what}, {name} taken in part")
+        return found

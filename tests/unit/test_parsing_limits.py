@@ -204,3 +204,22 @@ def test_of_many_ids_the_last_thousand_are_taken(name: str) -> None:
 def test_every_copy_of_a_repeated_image_is_shown_by_the_one_that_stays() -> None:
     html = parse(repeated_image(900, 20_000)).body.html
     assert html.count('src="cid:c0"') == html.count("<img") > 2000
+
+
+ENDLESS_ADDRESSES = {
+    "escaped quotes never closed": b'"' + b'\\"' * 300_000,
+    "words with colons": b"x@y " + b"a@b:" * 200_000,
+    "angle brackets within quotes": b'<"\\"\\' * 150_000,
+    "angle brackets among words": b'<@"\\"\\' * 140_000,
+    "angle brackets after an open quote": b'"' + b'\\<\\"' * 200_000,
+}
+
+
+@pytest.mark.parametrize("name", ["From", "To"])
+@pytest.mark.parametrize("written", ENDLESS_ADDRESSES)
+def test_an_endless_address_field_is_read_in_part(name: str, written: str) -> None:
+    raw = name.encode() + b": " + ENDLESS_ADDRESSES[written] + b"\r\nSubject: x\r\n\r\nhello"
+    header = read_header(raw)
+    assert header.subject == "x"
+    reason = f"more than 65536 characters, {name.lower()} taken in part"
+    assert f"limit_addresses: {reason}" in header.defects
