@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailticket.csv_table import CsvFault, CsvRow, CsvTable, names
+from mailticket.message import folded
 
 _TEXTS = ("text", "character varying")
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "on"})
@@ -27,7 +28,7 @@ class Kind:
 
     def key_of(self, cell: str) -> str:
         """Give what a row is known by: addresses differ not by case."""
-        return cell.lower() if self.key == "email" else cell
+        return folded(cell) if self.key == "email" else cell
 
 
 KINDS: Mapping[str, Kind] = {
@@ -259,7 +260,7 @@ def address(cell: str) -> str:
 
 def addresses(cell: str) -> list[str]:
     """Split a list of addresses, lower case."""
-    return [part.strip().lower() for part in _SEPARATORS.split(cell) if part.strip()]
+    return [folded(part.strip()) for part in _SEPARATORS.split(cell) if part.strip()]
 
 
 def _members(cell: str, lookups: Lookups) -> tuple[int, ...]:
@@ -268,7 +269,7 @@ def _members(cell: str, lookups: Lookups) -> tuple[int, ...]:
 
 def name_in(table: str, named: str) -> str:
     """Give the name by which a row of a table is looked up."""
-    return named.lower() if table == "person" else named
+    return folded(named) if table == "person" else named
 
 
 def _one(lookups: Lookups, table: str, named: str) -> int:

@@ -7,10 +7,12 @@ decoded from the body. Both are made by ``parsing.py`` and never raise on conten
 from __future__ import annotations
 
 import hashlib
+import string
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+_SMALL_LETTERS = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 AutomaticKind = Literal["auto-reply", "bounce", "generated", "list", "own"]
 
 
@@ -23,6 +25,15 @@ class Address:
 
     def __str__(self) -> str:
         return f"{self.name} <{self.address}>" if self.name else self.address
+
+
+def folded(address: str) -> str:
+    """Give an address as it is compared: ASCII letters in lower case, as ``COLLATE "C"`` does.
+
+    Nothing else is folded: some letters of other scripts have an ASCII letter as their small one,
+    and a stranger's address would become somebody else's.
+    """
+    return address.translate(_SMALL_LETTERS)
 
 
 @dataclass(frozen=True, slots=True)

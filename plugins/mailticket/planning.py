@@ -10,6 +10,7 @@ from typing import Any
 
 from mailticket.decision import Case, Ruling, Verdict
 from mailticket.draft import Draft
+from mailticket.message import folded
 from mailticket.sanitise import sanitise
 from mailticket.ticket import (
     DESCRIPTION_CHARACTERS,
@@ -243,8 +244,8 @@ def contact_addresses(case: Case, own_address: str) -> tuple[str, ...]:
     """Give whom ``additional_contacts`` may link, in lower case: never the inbox itself."""
     if case.inbox.additional_contacts == "never":
         return ()
-    written = (one.address.lower() for one in (*case.header.to, *case.header.cc))
-    return tuple(dict.fromkeys(one for one in written if one != own_address.lower()))
+    written = (folded(one.address) for one in (*case.header.to, *case.header.cc))
+    return tuple(dict.fromkeys(one for one in written if one != folded(own_address)))
 
 
 def _contacts(case: Case, on: tuple[str, ...]) -> Iterator[AddContact]:

@@ -81,3 +81,32 @@ def test_who_repeats_a_message_id_diverts_no_thread(arena: Arena, answers: str) 
     assert sent(arena, "trap", EVE, readers, message_id=FIRST) == ("create", "R-000002")
     answer = sent(arena, "Re: help", answers, f"In-Reply-To: {FIRST}")
     assert answer == ("update", "R-000001")
+
+
+# --- letters that only look like those of an address -------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("known", "writes"),
+    [
+        ("mike@bank.example", "mi\u212ae@ban\u212a.example"),  # the Kelvin sign's small letter is k
+        ("ilk@bank.example", "\u0130lk@bank.example"),
+        ("gross@bank.example", "gro\u017fs@bank.example"),
+    ],
+)
+def test_letters_beyond_ascii_make_nobodys_address(
+    make_arena: MakeArena, known: str, writes: str
+) -> None:
+    arena = make_arena()
+    person(arena, known)
+    assert sent(arena, "hello", f"X <{writes}>") == ("rejected", None)
+    assert sent(arena, "hello", f"X <{known.upper()}>") == ("create", "R-000001")
+
+
+def test_a_persons_address_beyond_ascii_is_known_as_it_is_written(make_arena: MakeArena) -> None:
+    arena = make_arena()
+    for number, known in enumerate(
+        ("\u0130lk@X.example", "\u00c4@x.example", "\u1e9e@x.example"), 1
+    ):
+        person(arena, known)
+        assert sent(arena, known, f"X <{known}>") == ("create", f"R-{number:06d}")

@@ -20,7 +20,8 @@ CREATE TABLE mailticket.person (
     by_mail boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX person_email ON mailticket.person (lower(email));
+-- Collation "C" folds ASCII letters alone: a Kelvin sign in a sender makes nobody's address.
+CREATE INDEX person_email ON mailticket.person (lower(email COLLATE "C"));
 CREATE INDEX person_org ON mailticket.person (org_id);
 
 CREATE TABLE mailticket.team (

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from mailticket.errors import LimitExceeded
 from mailticket.identity import content_hash, header_hash, header_size
 from mailticket.mailboxes.base import Listed
-from mailticket.message import HeaderSection
+from mailticket.message import HeaderSection, folded
 from mailticket.parsing import read_header
 from mailticket.store.intake import Arrival, message_key
 
@@ -19,7 +19,7 @@ _READ_INSTEAD = (8192, 1024, 0)
 def arrival(listed: Listed, raw: bytes, *, whole: bool) -> Arrival:
     """Describe a message by its original or, where that is not had, by its header section."""
     header = _header(raw)
-    people = [a.address.lower() for a in (header.from_, *header.to, *header.cc) if a]
+    people = [folded(a.address) for a in (header.from_, *header.to, *header.cc) if a]
     return Arrival(
         uid=listed.uid,
         size=listed.size,

@@ -152,8 +152,9 @@ class Catalogue:
         may_be_key = text.isdecimal() or "int" not in field.type
         rows = self._by_key(f"{start} {key} = %s", text) if may_be_key else []
         if not rows:
-            column = f"lower({quoted(naming)}) = lower(%s)" if naming == "email" else ""
-            rows = self._tried(f"{start} {column or quoted(naming) + ' = %s'} LIMIT 2", text)
+            address = 'lower(email COLLATE "C") = lower(%s COLLATE "C")'
+            column = address if naming == "email" else f"{quoted(naming)} = %s"
+            rows = self._tried(f"{start} {column} LIMIT 2", text)
         if not rows:
             raise ValueError(f"the number or the {naming} of a row in {label}")
         if len(rows) > 1:

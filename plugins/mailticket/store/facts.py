@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailticket.decision import Earlier, Facts, Status
-from mailticket.message import HeaderSection
+from mailticket.message import HeaderSection, folded
 from mailticket.reference import Keyring, verify
 from mailticket.store.intake import message_key
 from mailticket.store.postgres import Database
@@ -93,7 +93,7 @@ class FactFinder:
         row = self._db.row(
             "ticket_facts",
             inbox=question.inbox,
-            sender=header.from_.address.lower() if header.from_ else "",
+            sender=folded(header.from_.address) if header.from_ else "",
             message=question.message,
             message_id=message_key(header.message_id),
             content_hash=question.content_hash,
@@ -137,7 +137,7 @@ def _numbered(questions: Sequence[Question]) -> list[tuple[Any, ...]]:
     return [
         (
             n,
-            question.header.from_.address.lower() if question.header.from_ else "",
+            folded(question.header.from_.address) if question.header.from_ else "",
             message_key(question.header.message_id),
             question.content_hash,
             question.message,

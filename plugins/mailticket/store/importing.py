@@ -163,7 +163,7 @@ class _Hints:
 
     def _known(self, table: str) -> list[str]:
         if table not in self._names:
-            column = "lower(email)" if table == "person" else "name"
+            column = 'lower(email COLLATE "C")' if table == "person" else "name"
             text = (
                 f"SELECT {column} AS name FROM mailticket.{quoted(table)} "  # noqa: S608
                 f"WHERE {column} <> '' ORDER BY id LIMIT {_NAMES_FOR_HINTS}"

@@ -3,7 +3,7 @@
 SELECT g.n,
        coalesce((SELECT jsonb_agg(jsonb_build_object('id', p.id, 'first_name', p.first_name,
                         'name', p.name, 'email', p.email, 'org_id', p.org_id) ORDER BY p.id)
-                   FROM mailticket.person p WHERE lower(p.email) = g.sender), '[]') AS callers,
+                   FROM mailticket.person p WHERE lower(p.email COLLATE "C") = g.sender), '[]') AS callers,
        to_jsonb(e) AS earlier
   FROM (VALUES %s) AS g (n, sender, message_id, content_hash, below)
   LEFT JOIN LATERAL (
@@ -26,7 +26,7 @@ SELECT id, ref FROM mailticket.ticket WHERE id = ANY (%(ids)s)
 -- name: ticket_facts
 WITH sender AS (
     SELECT id, first_name, name, email, org_id, by_mail FROM mailticket.person
-     WHERE lower(email) = %(sender)s ORDER BY id),
+     WHERE lower(email COLLATE "C") = %(sender)s ORDER BY id),
 thread AS (
     -- Only what went onto a ticket makes a thread: the readers named on a duplicate may be forged.
     -- Machines repeat Message-IDs: the oldest such messages are enough.
@@ -63,10 +63,11 @@ SELECT (SELECT coalesce(jsonb_agg(to_jsonb(sender) - 'by_mail'), '[]') FROM send
        (SELECT coalesce(jsonb_agg(to_jsonb(thread) ORDER BY id, ticket_id), '[]') FROM thread) AS threads,
        (SELECT id FROM mine) AS mine,
        (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.id), '[]') FROM (
-            SELECT DISTINCT ON (lower(email)) id, first_name, name, email, org_id
+            SELECT DISTINCT ON (lower(email COLLATE "C")) id, first_name, name, email, org_id
               FROM mailticket.person
-             WHERE lower(email) = ANY (%(addresses)s) AND lower(email) <> %(sender)s
-             ORDER BY lower(email), id LIMIT 200) c) AS contacts,
+             WHERE lower(email COLLATE "C") = ANY (%(addresses)s)
+               AND lower(email COLLATE "C") <> %(sender)s
+             ORDER BY lower(email COLLATE "C"), id LIMIT 200) c) AS contacts,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('ticket_id', f.ticket_id,
                                                      'sha256', encode(f.sha256, 'hex'))), '[]')
           FROM mailticket.attachment f JOIN brief ON brief.id = f.ticket_id

@@ -15,8 +15,8 @@ come AS (
 SELECT team_id FROM gone UNION SELECT team_id FROM come
 
 -- name: persons_by_address
-SELECT id, lower(email) AS name FROM mailticket.person
- WHERE lower(email) = ANY (%(names)s) ORDER BY id
+SELECT id, lower(email COLLATE "C") AS name FROM mailticket.person
+ WHERE lower(email COLLATE "C") = ANY (%(names)s) ORDER BY id
 
 -- name: not_null_columns
 SELECT attname AS name FROM pg_attribute

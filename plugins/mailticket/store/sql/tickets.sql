@@ -55,10 +55,12 @@ ON CONFLICT DO NOTHING
 
 -- name: lock_sender
 -- Two inboxes may meet the same stranger at once: the second one waits, then finds the person.
-SELECT pg_advisory_xact_lock(hashtextextended('mailticket person ' || lower(%(email)s), 0))
+SELECT pg_advisory_xact_lock(
+           hashtextextended('mailticket person ' || lower(%(email)s COLLATE "C"), 0))
 
 -- name: person_by_email
-SELECT id FROM mailticket.person WHERE lower(email) = lower(%(email)s) ORDER BY id LIMIT 1
+SELECT id FROM mailticket.person
+ WHERE lower(email COLLATE "C") = lower(%(email)s COLLATE "C") ORDER BY id LIMIT 1
 
 -- name: change_status
 UPDATE mailticket.ticket SET status = %(status)s WHERE id = %(ticket_id)s
