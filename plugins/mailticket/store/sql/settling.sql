@@ -1,7 +1,9 @@
 -- name: due
 -- What is to leave the folder now (SPEC 8): never a message of which the mailbox holds the only
 -- copy, never one that is undecided or held. An error of which somebody is to be told leaves when
--- the mail server has taken what tells of it; of a copy, the first one tells.
+-- the mail server has taken what tells of it; of a copy, the first one tells. What nobody may be
+-- told of, since that could go round for ever, stays unless it is undesired: a person may have
+-- written it.
 SELECT l.id AS location, l.uid, l.message, m.message_id, m.header_hash,
        CASE WHEN a.status = 'processed' AND %(after_processing)s = 'move' THEN 'move'
             ELSE 'delete' END AS settlement
@@ -12,7 +14,9 @@ SELECT l.id AS location, l.uid, l.message, m.message_id, m.header_hash,
   LEFT JOIN mailticket.ticket t ON t.id = m.ticket_id
  CROSS JOIN LATERAL (SELECT
        %(error_behavior)s = 'delete'
-       AND (a.verdict = 'duplicate' OR a.steps @> '[{"rule": "forward_errors", "outcome": "skipped"}]'
+       AND (a.verdict = 'duplicate'
+            OR (a.verdict NOT IN ('rejected', 'failed')
+                AND a.steps @> '[{"rule": "forward_errors", "outcome": "skipped"}]')
             OR NOT EXISTS (
                 SELECT FROM unnest(%(recipients)s::text[]) AS r (address) WHERE NOT EXISTS (
                     SELECT FROM mailticket.outbox b WHERE b.message = m.id AND b.status = 'sent'
