@@ -10,6 +10,8 @@ import pytest
 
 from mailticket.errors import ConfigurationError
 from mailticket.smtp import MailServer, smtp_login_from
+from mailticket.steps.answering import MOST_PER_HOUR
+from mailticket.store.postgres import Database
 from services.arena import Arena, MakeArena, die, mail
 from services.post_office import PostOffice
 
@@ -27,6 +29,14 @@ def arena(make_arena: MakeArena, post_office: PostOffice) -> Arena:
 def due(arena: Arena) -> None:
     """Let the time pass after which the outbox tries again."""
     arena.rows("UPDATE mailticket.outbox SET not_before = now()")
+
+
+def subjects_in(arena: Arena) -> list[str]:
+    """Give the subjects of the mails that lie in the folder."""
+    home = arena.dovecot.maildir(arena.user, "INBOX")
+    files = [file for part in ("new", "cur") for file in (home / part).glob("*")]
+    lines = (file.read_bytes().split(b"Subject: ")[1].split(b"\r\n")[0] for file in files)
+    return sorted(line.decode() for line in lines)
 
 
 # -- what is told ---------------------------------------------------------------------------------
@@ -180,6 +190,28 @@ def test_nothing_is_told_of_what_was_rejected_before_its_content_was_looked_at(
     assert post_office.mails == []
     arena.steps("run", "parse", "upsert_ticket", "forward_errors")
     assert [t.recipient for t in post_office.mails] == [OPS, "ada@acme.example"]
+
+
+def test_an_error_that_cannot_be_told_of_stops_no_other(
+    arena: Arena, post_office: PostOffice, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Broken(Database):
+        def row(self, name: str, /, **values: Any) -> Any:
+            row = super().row(name, **values)
+            if name == "errors_to_forward" and row and row["message"] == 1:
+                row["received_at"] = "no moment"
+            return row
+
+    arena.store = Broken
+    arena.fields["error_behavior"] = "delete"
+    arena.deliver(mail("One"), mail("Two"))
+    assert arena.run()[1] == []
+    assert arena.run()[1] == []
+    assert len(post_office.mails) == 1
+    lines = capsys.readouterr().out.splitlines()
+    told = [line for line in lines if "message 1: it cannot be forwarded" in line]
+    assert sum("[error" in line for line in told) == 1
+    assert subjects_in(arena) == ["One"]
 
 
 def test_an_inbox_without_an_address_of_its_own_says_so(
@@ -340,6 +372,65 @@ def test_an_unknown_caller_is_answered_once_a_day(arena: Arena, post_office: Pos
     assert [t.mail["Subject"] for t in post_office.mails] == ["Re: One", "Re: Four"]
 
 
+def test_one_person_under_many_addresses_is_answered_once(
+    arena: Arena, post_office: PostOffice
+) -> None:
+    arena.fields |= {"forward_errors_to": [], "unknown_caller_reply": "We do not know you."}
+    names = ("vic+1", "vic+2", "VIC+3+4", "v\u00edc", "vic")
+    arena.deliver(*(mail("Buy", f"V <{name}@victim.example>") for name in names))
+    arena.run()
+    arena.deliver(mail("Buy", "V <vic+5@victim.example>"), mail("One", "<+x@victim.example>"))
+    arena.run()
+    assert [taken.recipient for taken in post_office.mails] == [
+        "vic+1@victim.example",
+        "+x@victim.example",
+    ]
+
+
+def test_no_more_than_fifty_unknown_callers_an_hour_are_answered(
+    arena: Arena, post_office: PostOffice, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arena.fields |= {"forward_errors_to": [], "unknown_caller_reply": "We do not know you."}
+    arena.deliver(*(mail("Buy", f"V <victim{n}@victim.example>") for n in range(53)))
+    arena.run()
+    assert len(post_office.mails) == MOST_PER_HOUR == 50
+    assert capsys.readouterr().out.count("3 unknown callers got no answer") == 1
+    arena.deliver(mail("Buy", "V <other@victim.example>"))
+    arena.run()
+    assert len(post_office.mails) == 50
+    arena.rows("UPDATE mailticket.outbox SET created_at = created_at - interval '61 minutes'")
+    arena.deliver(mail("Buy", "V <third@victim.example>"))
+    arena.run()
+    assert len(post_office.mails) == 51
+
+
+def test_an_answer_to_an_unknown_caller_refers_to_his_mail_alone(
+    arena: Arena, post_office: PostOffice
+) -> None:
+    arena.fields |= {"forward_errors_to": [], "unknown_caller_reply": "We do not know you."}
+    references = "References: <buy-now@spam.example> <two@spam.example>"
+    arena.deliver(mail("One", message_id="<one@x>", headers=[references]))
+    arena.run()
+    assert post_office.mails[0].mail["References"] == "<one@x>"
+
+
+def test_an_answer_that_cannot_be_written_stops_no_other(
+    arena: Arena, post_office: PostOffice, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Broken(Database):
+        def value(self, name: str, /, **values: Any) -> Any:
+            if name == "caller_header" and values["message"] == 1:
+                raise ValueError("what nobody foresaw")
+            return super().value(name, **values)
+
+    arena.store = Broken
+    arena.fields |= {"forward_errors_to": [], "unknown_caller_reply": "We do not know you."}
+    arena.deliver(mail("One", "<one@x.example>"), mail("Two", "<two@x.example>"))
+    assert arena.run()[1] == []
+    assert [taken.recipient for taken in post_office.mails] == ["two@x.example"]
+    assert "message 1: its sender cannot be answered" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "header",
     [
@@ -391,7 +482,35 @@ def test_what_answers_our_mail_by_itself_is_told_to_nobody(
     assert len(post_office.mails) == 2
     arena.fields["error_behavior"] = "delete"
     arena.run()
-    assert arena.in_folder() == 0
+    # What a person wrote and nobody was told of is not deleted unread.
+    assert subjects_in(arena) == ["Re: [mailticket] support"]
+
+
+def test_a_persons_answer_to_our_rejection_is_told_and_stays_until_it_is(
+    arena: Arena, post_office: PostOffice
+) -> None:
+    arena.fields |= {"unknown_caller_reply": "Please phone.", "error_behavior": "delete"}
+    arena.deliver(mail("Help"))
+    arena.run()
+    [reply] = [taken for taken in post_office.mails if taken.recipient != OPS]
+    post_office.stop()
+    headers = [f"In-Reply-To: <{reply.message_id}>"]
+    arena.deliver(mail("Re: Help", body="My house burns.", headers=headers))
+    arena.run()
+    assert subjects_in(arena) == ["Re: Help"]
+
+
+def test_automatic_mail_about_our_rejection_is_told_to_nobody(
+    arena: Arena, post_office: PostOffice
+) -> None:
+    arena.fields |= {"unknown_caller_reply": "Please phone.", "undesired_behavior": "as_error"}
+    arena.deliver(mail("Help"))
+    arena.run()
+    [reply] = [taken for taken in post_office.mails if taken.recipient != OPS]
+    headers = [f"In-Reply-To: <{reply.message_id}>"]
+    arena.deliver(mail("Away", headers=[*headers, "Auto-Submitted: auto-replied"]))
+    arena.run()
+    assert len(post_office.mails) == 2
 
 
 def test_a_persons_answer_to_the_mail_of_a_ticket_is_told_when_it_fails(

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import UTC, datetime
-
-from mailticket.addresses import read_addresses
-from mailticket.errors import ConfigurationError, Fault, LimitExceeded
+from mailticket.errors import MailticketError, RowRefused
 from mailticket.message import Address
-from mailticket.notices import Enclosure, ErrorCause, Notice, forwarded_error, rejection_reply
-from mailticket.outgoing import Heading, Thread, mailable, wire_address
-from mailticket.parsing import read_header
+from mailticket.notices import Enclosure, ErrorCause, Notice, forwarded_error
+from mailticket.outgoing import mailable, wire_address
 from mailticket.passage import Counts, Passage
-from mailticket.reference import NO_TICKET, domain_of, sign
+from mailticket.steps.answering import answer_unknown_callers
 from mailticket.steps.deliver import deliver
+from mailticket.steps.letterhead import author, heading, new_id, read_address
 from mailticket.store.outbox import Posting
 from mailticket.store.postgres import Row
 from mailticket.wording import Phrasebook
@@ -22,7 +18,7 @@ from mailticket.wording import Phrasebook
 def forward_errors(p: Passage) -> Counts:
     """Queue what is to be told, then send what is due; a mail server that is down delays only."""
     queued = sum(_forward_to(p, recipient) for recipient in recipients(p))
-    queued += _answer_unknown_callers(p)
+    queued += answer_unknown_callers(p)
     p.outbox.mark_told(p.inbox.name)
     sent = deliver(p, recomposed)
     return {"queued": queued, **sent, "waiting": p.outbox.waiting(p.inbox.name)}
@@ -36,7 +32,7 @@ def told_addresses(p: Passage) -> tuple[str, ...]:
 
     Where one cannot be mailed to, nobody ever took the mail: its errors stay in the mailbox.
     """
-    bare = (_address(written).address for written in p.inbox.forward_errors_to)
+    bare = (read_address(written).address for written in p.inbox.forward_errors_to)
     return tuple(dict.fromkeys(wire_address(one) if mailable(one) else one for one in bare))
 
 
@@ -49,12 +45,6 @@ def recipients(p: Passage) -> tuple[str, ...]:
     return tuple(address for address in told if mailable(address))
 
 
-def _address(written: str) -> Address:
-    """Read ``name@example.org`` or ``Name <name@example.org>``."""
-    found = read_addresses([written], 1).addresses
-    return found[0] if found else Address("", written)
-
-
 def _forwarded_verdicts(p: Passage) -> tuple[str, ...]:
     """Say which verdicts are told about (SPEC 3.12)."""
     undesired = p.inbox.undesired_behavior == "as_error"
@@ -65,19 +55,33 @@ def _forwarded_verdicts(p: Passage) -> tuple[str, ...]:
 
 
 def _forward_to(p: Passage, recipient: str) -> int:
-    queued, after = 0, 0
+    queued, after, from_ = 0, 0, _forwarder(p)
     # One at a time: a message may be as large as maximum_email_size.
     while row := p.outbox.errors_to_forward(p.run, _forwarded_verdicts(p), recipient, after):
         after = row["message"]
-        notice = _notice(p, recipient, row, _new_id(p), _enclosure(row))
-        queued += _queue(p, notice, row["message"], row["decided_by"])
+        queued += _forwarded(p, recipient, row, new_id(p, from_))
         p.keep_lease()
     return queued
 
 
+def _forwarded(p: Passage, recipient: str, row: Row, message_id: str) -> bool:
+    """Queue the mail that tells of one error; one that cannot be written stops no other."""
+    which = f"message {row['message']}: it cannot be forwarded to {recipient}"
+    try:
+        notice = _notice(p, recipient, row, message_id, _enclosure(row))
+        return _queue(p, notice, row["message"], row["decided_by"])
+    except RowRefused as error:
+        p.log.warning(f"{which}: the database refuses it: {error}")
+    except MailticketError:  # a matter of the configuration or of a server, not of this mail
+        raise
+    except Exception:
+        p.log.exception(which)
+    return False
+
+
 def _notice(p: Passage, recipient: str, row: Row, message_id: str, enclosure: Enclosure) -> Notice:
-    heading = _heading(p, recipient, message_id, _forwarder(p))
-    return forwarded_error(Phrasebook(), heading, _cause(p, row), enclosure)
+    top = heading(p, recipient, message_id, _forwarder(p))
+    return forwarded_error(Phrasebook(), top, _cause(p, row), enclosure)
 
 
 def recomposed(p: Passage, mail: Row) -> bytes | None:
@@ -96,30 +100,11 @@ def _queue(p: Passage, notice: Notice, message: int, rule: str) -> bool:
     return p.outbox.queue(p.inbox.name, Posting(notice, message, rule, p.inbox.smtp_conn_id))
 
 
-def _new_id(p: Passage) -> str:
-    domain = domain_of(_forwarder(p).address)
-    return sign(p.keyring, NO_TICKET, secrets.token_bytes(10), domain)
-
-
 def _forwarder(p: Passage) -> Address:
     """Give ``forward_errors_from``, else the inbox's own address."""
-    author = _address(p.inbox.forward_errors_from or p.own_address)
-    if mailable(author.address):
-        return author
-    field = "forward_errors_from" if p.inbox.forward_errors_from else "address"
-    told = "mail from this address cannot be sent; write name@example.org"
-    raise ConfigurationError(Fault(p.inbox.name, field, author.address, told))
-
-
-def _heading(p: Passage, recipient: str, message_id: str, author: Address) -> Heading:
-    own = p.own_address
-    return Heading(
-        message_id=message_id,
-        date=datetime.now(UTC),
-        author=author,
-        recipient=recipient,
-        reply_to=own if mailable(own) and own != author.address else "",
-    )
+    if p.inbox.forward_errors_from:
+        return author(p, p.inbox.forward_errors_from, "forward_errors_from")
+    return author(p, p.own_address, "address")
 
 
 def _cause(p: Passage, row: Row) -> ErrorCause:
@@ -143,35 +128,3 @@ def _enclosure(row: Row) -> Enclosure:
     if row["whole"]:
         return Enclosure(original=raw)
     return Enclosure(header=raw[: row["header_size"]], saved_at=row["saved_to"] or "")
-
-
-# -- unknown callers ------------------------------------------------------------------------------
-
-
-def _answer_unknown_callers(p: Passage) -> int:
-    """Send ``unknown_caller_reply``: once per sender and day, to no machine (SPEC 7.4)."""
-    text = p.inbox.unknown_caller_reply
-    if not text:
-        return 0
-    return sum(_answer(p, text, row) for row in p.outbox.callers_to_answer(p.run))
-
-
-def _answer(p: Passage, text: str, row: Row) -> bool:
-    try:
-        header = read_header(bytes(row["raw"] or b""), p.inbox.parse_options().limits)
-    except LimitExceeded:
-        return False
-    if header.automatic or not mailable(row["sender"]):
-        return False
-    recipient = wire_address(row["sender"])
-    own = _address(p.own_address)
-    if recipient.lower() == own.address.lower() or p.outbox.was_answered_today(recipient):
-        return False
-    if not mailable(own.address):
-        told = "mail from this address cannot be sent; write name@example.org"
-        raise ConfigurationError(Fault(p.inbox.name, "address", own.address, told))
-    message_id = sign(p.keyring, NO_TICKET, secrets.token_bytes(10), domain_of(own.address))
-    heading = _heading(p, recipient, message_id, own)
-    thread = Thread(header.message_id, header.references[-20:])
-    notice = rejection_reply(heading, text, header.subject, thread)
-    return _queue(p, notice, row["message"], "unknown_caller")

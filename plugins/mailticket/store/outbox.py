@@ -67,8 +67,12 @@ class Outbox:
         )
 
     def callers_to_answer(self, run: Run) -> list[Row]:
-        """Give rejected unknown callers who got no answer within a day."""
+        """Give rejected unknown callers: message, sender."""
         return self._db.rows("callers_to_answer", inbox=run.inbox, run=run.id)
+
+    def header_of(self, message: int) -> bytes:
+        """Give the header section of a message whose original is kept, else nothing."""
+        return bytes(self._db.value("caller_header", message=message) or b"")
 
     def mark_told(self, inbox: str) -> None:
         """Remember that every error up to now was taken up: a later address gets later ones."""
@@ -80,9 +84,12 @@ class Outbox:
         assert row is not None
         return row
 
-    def was_answered_today(self, recipient: str) -> bool:
-        """Tell whether an unknown caller had his answer within a day."""
-        return bool(self._db.value("answered_today", recipient=recipient))
+    def answered_today(self, inbox: str) -> list[Row]:
+        """Give the unknown callers who had their answer within a day: recipient, of_this_hour.
+
+        Those of all inboxes; ``of_this_hour`` is true of those that this one answered.
+        """
+        return self._db.rows("answered_today", inbox=inbox)
 
     def queue(self, inbox: str, posting: Posting) -> bool:
         """Put a mail into the outbox; False when it was there already."""

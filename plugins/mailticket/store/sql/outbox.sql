@@ -37,7 +37,7 @@ SELECT m.id AS message, a.verdict::text, b.rule AS decided_by, a.reason, m.subje
  WHERE b.id = %(id)s
 
 -- name: callers_to_answer
-SELECT m.id AS message, m.sender, m.message_id, m.subject, substr(o.raw, 1, m.header_size) AS raw
+SELECT m.id AS message, m.sender
   FROM mailticket.attempt a
   JOIN mailticket.message m ON m.attempt = a.id
   JOIN mailticket.original o ON o.message = m.id
@@ -46,10 +46,12 @@ SELECT m.id AS message, m.sender, m.message_id, m.subject, substr(o.raw, 1, m.he
    AND m.sender <> '' AND a.steps @> '[{"phase": "content"}]'
    AND NOT a.steps @> '[{"rule": "forward_errors", "outcome": "skipped"}]'
    AND NOT a.steps @> '[{"rule": "content", "outcome": "skipped"}]'
-   AND NOT EXISTS (SELECT FROM mailticket.outbox b
-                    WHERE b.kind = 'rejection_reply' AND lower(b.recipient) = lower(m.sender)
-                      AND b.created_at > now() - interval '1 day')
+   AND NOT a.steps @> '[{"rule": "unknown_caller_reply", "outcome": "skipped"}]'
  ORDER BY m.id
+
+-- name: caller_header
+SELECT substr(raw, 1, header_size) AS raw FROM mailticket.original
+  JOIN mailticket.message ON id = message WHERE message = %(message)s
 
 -- name: mark_told
 UPDATE mailticket.attempt a SET told_at = now()
@@ -60,9 +62,9 @@ UPDATE mailticket.attempt a SET told_at = now()
         OR NOT EXISTS (SELECT FROM mailticket.original o WHERE o.message = m.id AND o.whole))
 
 -- name: answered_today
-SELECT EXISTS (SELECT FROM mailticket.outbox b
-                WHERE b.kind = 'rejection_reply' AND lower(b.recipient) = lower(%(recipient)s)
-                  AND b.created_at > now() - interval '1 day') AS answered
+SELECT recipient, inbox = %(inbox)s AND created_at > now() - interval '1 hour' AS of_this_hour
+  FROM mailticket.outbox
+ WHERE kind = 'rejection_reply' AND created_at > now() - interval '1 day'
 
 -- name: queue_mail
 INSERT INTO mailticket.outbox (inbox, kind, message, rule, ticket_id, smtp_conn_id, sender,
@@ -88,7 +90,8 @@ UPDATE mailticket.outbox SET status = 'sending', tries = tries + 1, doubts = dou
               WHERE inbox = %(inbox)s AND status IN ('waiting', 'sending') AND not_before <= now()
                 AND doubts < 2 AND smtp_conn_id <> ALL (%(down)s)
               ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, kind, message, smtp_conn_id, sender, recipient, message_id, raw, tries
+RETURNING id, kind, message, smtp_conn_id, sender, recipient, message_id, raw, tries,
+          extract(epoch FROM now() - created_at)::float AS age
 
 -- name: mail_sent
 UPDATE mailticket.outbox SET status = 'sent', sent_at = now(), raw = NULL, last_error = NULL
