@@ -13,6 +13,7 @@ from mailticket.embedded import Embedded, extracted
 from mailticket.fields import FieldSection, read_fields
 from mailticket.options import ParseOptions
 from mailticket.parts import Part, Tree, read_tree
+from mailticket.tnef_counts import Overdrawn
 
 _CALENDARS = frozenset({"text/calendar", "application/ics"})
 
@@ -37,16 +38,16 @@ def read_content(raw: bytes, section: FieldSection, options: ParseOptions) -> Co
     inner = _inside_signature(tree.root, options)
     if inner is not None:
         tree, choice = inner
-    files: list[Embedded] = []
-    source = _source(choice, files)
+    found = _Found([], [])
+    source = _source(choice, found)
     html, images = extracted(source.text) if source.content_type == "text/html" else ("", ())
     return Content(
         source=replace(source, text=html) if images else source,
         attached=tuple(choice.attached),
-        files=(*images, *files),
+        files=(*images, *found.files),
         encrypted=choice.encrypted or signed.is_encrypted(source.text),
         complete=tree.complete,
-        defects=tree.defects,
+        defects=(*tree.defects, *found.defects),
     )
 
 
@@ -63,10 +64,18 @@ def _inside_signature(root: Part, options: ParseOptions) -> tuple[Tree, Choice] 
     return tree, choice
 
 
-def _source(choice: Choice, files: list[Embedded]) -> Source:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What comes to light on the way to the body."""
+
+    files: list[Embedded]
+    defects: list[str]
+
+
+def _source(choice: Choice, found: _Found) -> Source:
     """Give the body, or what takes its place where there is none."""
     source = source_of(choice.body)
-    for inside in _winmail(choice, files):
+    for inside in _winmail(choice, found):
         if not source.text.strip():
             source = _outlook_body(inside)
     if not source.text.strip():
@@ -76,18 +85,30 @@ def _source(choice: Choice, files: list[Embedded]) -> Source:
     return source
 
 
-def _winmail(choice: Choice, files: list[Embedded]) -> Iterator[tnef.Opened]:
+def _winmail(choice: Choice, found: _Found) -> Iterator[tnef.Opened]:
     """Put the contents of winmail.dat in its place, and yield each one for its body."""
     for part in filter(is_winmail, tuple(choice.attached)):
         octets = part.payload().octets
-        if (found := tnef.opened(octets)) is None:
+        if (inside := _opened(octets, found.defects)) is None:
             continue
-        yield found
-        if found.files:
+        yield inside
+        if inside.files:
             choice.attached.remove(part)
             said = "opened: what it holds is attached"
-            files.append(Embedded(part.content_type, "", octets, "winmail.dat", said))
-            files.extend(Embedded(_type(name, data), "", data, name) for name, data in found.files)
+            found.files.append(Embedded(part.content_type, "", octets, "winmail.dat", said))
+            found.files.extend(_embedded(name, held) for name, held in inside.files)
+
+
+def _opened(octets: bytes, defects: list[str]) -> tnef.Opened | None:
+    try:
+        return tnef.opened(octets)
+    except Overdrawn as error:
+        defects.append(f"winmail.dat not opened: {error}")
+        return None
+
+
+def _embedded(name: str, octets: bytes) -> Embedded:
+    return Embedded(_type(name, octets), "", octets, name)
 
 
 def _outlook_body(inside: tnef.Opened) -> Source:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mailticket import tnef_counts
 from mailticket.charsets import decode
 
 try:
@@ -27,9 +28,13 @@ class Opened:
 
 
 def opened(octets: bytes) -> Opened | None:
-    """Open a winmail.dat; ``None`` when that is not possible or gives nothing."""
+    """Open a winmail.dat; ``None`` when that is not possible or gives nothing.
+
+    Raises ``Overdrawn`` for one that would keep its reader busy without end.
+    """
     if tnefparse is None or len(octets) > _LARGEST:
         return None
+    tnef_counts.check(octets)
     try:
         parsed = tnefparse.TNEF(octets, do_checksum=False)
         found = Opened(_files(parsed), _body(parsed, "htmlbody"), _body(parsed, "body"))
