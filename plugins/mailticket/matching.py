@@ -22,9 +22,10 @@ class Found:
 
 def thread_ids(header: HeaderSection) -> tuple[str, ...]:
     """Give the ids of In-Reply-To and the last References, the nearest first, each once."""
-    nearest_first = header.in_reply_to + header.references[::-1]
+    most = REFERENCES_LOOKED_AT
+    nearest_first = header.in_reply_to[:most] + header.references[-most:][::-1]
     others = (one for one in nearest_first if one != header.message_id)
-    return tuple(dict.fromkeys(others))[:REFERENCES_LOOKED_AT]
+    return tuple(dict.fromkeys(others))[:most]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -39,12 +39,6 @@ _LEVELS = {Verdict.FAILED: logging.ERROR, Verdict.REJECTED: logging.WARNING}
 Counts = dict[str, Any]
 Progress = Callable[[str, int, int | None], None]
 """Called with (what, done, of how many) during long work."""
-
-
-def slices(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
-    """Cut a sequence into pieces of at most ``size``."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 def _silent(_what: str, _done: int, _of: int | None) -> None:

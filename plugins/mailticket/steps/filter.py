@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from mailticket.decision import Decision, Facts, Phase, Status, Verdict
@@ -10,13 +10,14 @@ from mailticket.errors import LimitExceeded
 from mailticket.judging import judge_headers
 from mailticket.message import HeaderSection
 from mailticket.parsing import read_header
-from mailticket.passage import Counts, Passage, failure, slices, tell
+from mailticket.passage import Counts, Passage, failure, tell
 from mailticket.steps.big import complete, save_big
 from mailticket.store.attempts import Record, step_documents
 from mailticket.store.facts import Question
 from mailticket.store.postgres import Row
 
-BATCH = 100
+BATCH, BATCH_BYTES = 100, 16 * 1024**2
+"""Header sections that are read together; one alone may be bigger."""
 
 
 def filter_messages(p: Passage) -> Counts:
@@ -24,15 +25,28 @@ def filter_messages(p: Passage) -> Counts:
     reopened = p.attempts.reopen_for_filter(p.run) if p.run.clear_number else 0
     if reopened:
         p.log.info(f"{reopened} messages in error or undesired are decided anew")
-    pending = p.attempts.pending(p.run, "fetched")
+    pending = p.attempts.pending_headers(p.run)
     accepted = done = 0
-    for batch in slices(pending, BATCH):
+    for batch in _batches(pending):
         accepted += _Batch(p, p.attempts.headers(batch)).decide()
         done += len(batch)
         p.keep_lease()
         p.outside.progress("filter", done, len(pending))
     save_big(p)
     return {"accepted": accepted, "decided": len(pending) - accepted, "reopened": reopened}
+
+
+def _batches(pending: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
+    batch: list[int] = []
+    volume = 0
+    for attempt, size in pending:
+        if batch and (len(batch) == BATCH or volume + size > BATCH_BYTES):
+            yield batch
+            batch, volume = [], 0
+        batch.append(attempt)
+        volume += size
+    if batch:
+        yield batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,11 @@ class Attempts:
         """Give the run's undecided attempts at a stage, in the mailbox's order."""
         return [row["attempt"] for row in self._db.rows("pending", run=run.id, stage=stage)]
 
+    def pending_headers(self, run: Run) -> list[tuple[int, int]]:
+        """Give what no rule was asked about yet, with the bytes of each header section."""
+        rows = self._db.rows("pending", run=run.id, stage="fetched")
+        return [(row["attempt"], row["header_size"]) for row in rows]
+
     def begun(self, attempts: Sequence[int]) -> set[int]:
         """Give those whose decoding was begun before, and never came to its end."""
         return {row["attempt"] for row in self._db.rows("begun", attempts=list(attempts))}

@@ -13,6 +13,9 @@ from mailticket.store.intake import message_key
 from mailticket.store.postgres import Database
 from mailticket.ticket import Person, Threaded, TicketBrief, TicketFacts
 
+_MOST_IDS = 32
+"""Looked up of each field that names mails."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -149,7 +152,7 @@ def _numbered(questions: Sequence[Question]) -> list[tuple[Any, ...]]:
 def _reported(header: HeaderSection) -> list[str]:
     """Give the ids of the mails that a message answers or reports on."""
     about = header.automatic.about if header.automatic else ()
-    ids = (*about, *header.in_reply_to, *header.references[-32:])
+    ids = (*about[:_MOST_IDS], *header.in_reply_to[:_MOST_IDS], *header.references[-_MOST_IDS:])
     return list(dict.fromkeys(message_key(one) for one in ids))
 
 

@@ -1,5 +1,5 @@
 -- name: pending
-SELECT a.id AS attempt, a.message
+SELECT a.id AS attempt, a.message, m.header_size
   FROM mailticket.attempt a JOIN mailticket.message m ON m.attempt = a.id
  WHERE a.run = %(run)s AND a.status = 'new' AND a.stage = %(stage)s
  ORDER BY a.message
