@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,10 +16,18 @@ from mailticket.store.intake import Arrival, message_key
 _READ_INSTEAD = (8192, 1024, 0)
 """Bytes of a header section that is beyond a limit: enough to say who wrote about what."""
 
+_NAMELESS = HeaderSection("", (), (), None, None, (), (), (), "", None)
 
-def arrival(listed: Listed, raw: bytes, *, whole: bool) -> Arrival:
-    """Describe a message by its original or, where that is not had, by its header section."""
-    header = _header(raw)
+
+def arrival(
+    listed: Listed, raw: bytes, *, whole: bool, read: Callable[[bytes], HeaderSection] = read_header
+) -> Arrival:
+    """Describe a message by its original or, where that is not had, by its header section.
+
+    A header section that breaks its reader leaves it without a name: no message may keep those
+    after it from being fetched.
+    """
+    header = _header(raw, read)
     people = [folded(a.address) for a in (header.from_, *header.to, *header.cc) if a]
     return Arrival(
         uid=listed.uid,
@@ -55,13 +64,15 @@ def is_the_same(message_id: str, known_hash: bytes, header: bytes) -> bool:
     return known_hash == header_hash(header)
 
 
-def _header(raw: bytes) -> HeaderSection:
+def _header(raw: bytes, read: Callable[[bytes], HeaderSection] = read_header) -> HeaderSection:
     section = raw[: header_size(raw)]
     for length in (len(section), *_READ_INSTEAD):
         try:
-            return read_header(section[:length])
+            return read(section[:length])
         except LimitExceeded:  # decided in `filter`, where limits have their reason
             continue
+        except Exception:  # noqa: BLE001  what is wrong with it is told by `filter`
+            return _NAMELESS
     raise AssertionError("nothing is within every limit")
 
 
