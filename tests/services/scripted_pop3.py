@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -45,7 +46,8 @@ class ScriptedPop3:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            with connection, connection.makefile("rb") as lines:
+            # A client may hang up while it is answered: the next one is served all the same.
+            with suppress(ConnectionError), connection, connection.makefile("rb") as lines:
                 self._serve(connection, lines)
 
     def _serve(self, connection: socket.socket, lines: object) -> None:
