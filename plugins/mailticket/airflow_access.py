@@ -7,6 +7,7 @@ environment and external backends, so that ``airflow.models`` is asked there.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, redirect_stdout
@@ -193,8 +194,20 @@ def in_shell() -> Access:
     with redirect_stdout(sys.stderr):
         from airflow import models  # noqa: PLC0415, TID251  slow to import
 
+    for asked in ("airflow.models.variable", "airflow.models.connection"):
+        logging.getLogger(asked).addFilter(_in_one_line)
+
     def get(key: str) -> str | None:
         found: str | None = models.Variable.get(key, default_var=None)
         return found
 
     return Access(get, models.Variable.set, models.Connection.get_connection_from_secrets)
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Say in a line, not in a traceback, why a backend has no answer: the next one is asked."""
+    if record.exc_info and record.exc_info[1]:
+        why = str(record.exc_info[1]).strip().split("\n", 1)[0]
+        record.msg, record.args = f"{record.getMessage()} {why}", ()
+        record.exc_info = record.exc_text = None
+    return True
