@@ -278,6 +278,44 @@ def test_a_temporary_refusal_of_one_mail_holds_back_no_other(
     ]
 
 
+def test_a_mail_that_is_put_off_for_five_days_is_given_up(
+    arena: Arena, post_office: PostOffice, capsys: pytest.CaptureFixture[str]
+) -> None:
+    post_office.answer_recipient = lambda _: "452 4.2.2 mailbox full"
+    arena.deliver(mail("One"))
+    for _ in range(7):
+        due(arena)
+        arena.run()
+    assert arena.told() == [("forwarded_error", OPS, "waiting")]
+    arena.rows("UPDATE mailticket.outbox SET created_at = now() - interval '121 hours'")
+    due(arena)
+    arena.fields["error_behavior"] = "delete"
+    arena.run()
+    assert arena.told() == [("forwarded_error", OPS, "refused")]
+    [(why,)] = arena.rows("SELECT last_error FROM mailticket.outbox")
+    assert why.startswith("given up after 5 days, at last:")
+    assert "mailbox full" in why
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "[error" in line and "given up after 5 days" in line]
+    assert arena.in_folder() == 1
+
+
+def test_a_mail_whose_server_was_down_for_long_is_not_given_up_at_its_first_refusal(
+    arena: Arena, post_office: PostOffice
+) -> None:
+    post_office.stop()
+    arena.deliver(mail("One"))
+    arena.run()
+    arena.rows("UPDATE mailticket.outbox SET created_at = now() - interval '9 days'")
+    due(arena)
+    arena.run()
+    post_office.answer_recipient = lambda _: "450 4.2.0 greylisted"
+    post_office.start()
+    due(arena)
+    arena.run()
+    assert arena.told() == [("forwarded_error", OPS, "waiting")]
+
+
 def test_a_final_refusal_is_not_tried_again(arena: Arena, post_office: PostOffice) -> None:
     post_office.answer_recipient = lambda _: "550 5.1.1 no such user"
     arena.deliver(mail("One"))

@@ -14,10 +14,14 @@ from mailticket.errors import (
 )
 from mailticket.passage import Counts, Passage
 from mailticket.smtp import MailServer
+from mailticket.store.outbox import RETRY_SECONDS
 from mailticket.store.postgres import Row
 
 MOST_PER_RUN = 500
 """Mails sent by one task: what is left goes with the next run."""
+
+GIVE_UP_DAYS = 5
+"""How long a server may say "later" to one mail (RFC 5321, 4.5.4.1: at least 4 to 5 days)."""
 
 Recompose = Callable[[Passage, Row], bytes | None]
 """Gives a smaller form of a mail that is too big for the mail server, if there is one."""
@@ -43,6 +47,11 @@ def _which(mail: Row) -> str:
     return f"message {mail['message']}: {mail['kind']} to {mail['recipient']}"
 
 
+def _is_too_old(mail: Row) -> bool:
+    """Tell whether a mail was put off long enough, and not just because its server was down."""
+    return bool(mail["age"] > GIVE_UP_DAYS * 86400 and mail["tries"] > len(RETRY_SECONDS))
+
+
 @dataclass(slots=True)
 class _Post:
     """The sessions with mail servers of one task, and which of them are out of reach."""
@@ -60,6 +69,8 @@ class _Post:
         except MailRefused as error:
             return self._smaller(mail, error)
         except MailServerUnavailable as error:
+            if error.only_this_mail and _is_too_old(mail):
+                return self._given_up(mail, error)
             if not error.only_this_mail:
                 self.down.add(mail["smtp_conn_id"])
             return self._delayed(mail, error, maybe_taken=error.maybe_taken)
@@ -87,6 +98,12 @@ class _Post:
         self.p.outbox.recomposed(mail, raw)
         self.p.log.warning(f"{_which(mail)} goes without the original: {refusal}")
         return self.send({**mail, "raw": raw})
+
+    def _given_up(self, mail: Row, refusal: Exception) -> str:
+        why = f"given up after {GIVE_UP_DAYS} days, at last: {refusal}"
+        self.p.outbox.refused(mail, why)
+        self.p.log.error(f"{_which(mail)} was {why}")
+        return "refused"
 
     def _delayed(self, mail: Row, error: Exception, *, maybe_taken: bool = False) -> str:
         self.p.outbox.delayed(mail, str(error), maybe_taken=maybe_taken)
