@@ -48,6 +48,7 @@ def _settle(
                 one = batch[settled.uid]
                 if _settled(p, kind, one, settled, counts):
                     done.append((one, settled.gone))
+                p.keep_lease()
         finally:  # what was done before the server failed is done
             p.settling.mark(done)
         p.renew_lease()
@@ -74,6 +75,7 @@ def _still_there(
     batch = {one.uid: one for one in due}
     others = []
     for found in mailbox.headers(list(batch)):
+        p.keep_lease()
         one = batch[found.uid]
         if found.original and not is_the_same(one.message_id, one.header_hash, found.original):
             others.append(batch.pop(found.uid))

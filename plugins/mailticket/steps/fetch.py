@@ -63,7 +63,7 @@ class _Fetch:
     def everything(self) -> Counts:
         left = self.p.inbox.max_messages_per_run
         listing = self.mailbox.listing(str(self.epoch.cursor) if self.epoch.cursor else None)
-        batches = _batches(listing, self.limit)
+        batches = _batches(listing)
         more = False
         for batch in batches:
             fresh = self._fresh(batch)
@@ -145,7 +145,11 @@ class _Fetch:
         """Find which of these were in the inbox before its UIDVALIDITY or server changed."""
         sizes = {one.uid: one.size for one in fresh}
         headers = self.mailbox.headers(list(sizes))
-        prints = [(f.uid, sizes[f.uid], header_hash(f.original)) for f in headers if f.original]
+        prints = [
+            (f.uid, sizes[f.uid], header_hash(f.original))
+            for f in self._unhurried(headers)
+            if f.original
+        ]
         return self.p.intake.recognise(self.p.inbox.name, self.epoch, prints)
 
     def _known_ids(self, arrivals: list[Arrival]) -> dict[str, int]:
@@ -153,11 +157,18 @@ class _Fetch:
             return {}
         return self.p.intake.by_message_id(self.p.inbox.name, arrivals)
 
+    def _unhurried(self, answers: Iterator[Fetched]) -> Iterator[Fetched]:
+        """Keep the lease while a slow server answers one after the other."""
+        for answer in answers:
+            self.p.keep_lease()
+            yield answer
+
     def _arrivals(self, new: list[Listed]) -> Iterator[Arrival]:
         small = [one for one in new if one.size <= self.limit]
         big = [one.uid for one in new if one.size > self.limit]
-        fetched = {f.uid: f for f in self.mailbox.originals(small, BATCH_BYTES)}
-        fetched |= {f.uid: f for f in self.mailbox.headers(big)}
+        originals = self.mailbox.originals(small, BATCH_BYTES)
+        fetched = {f.uid: f for f in self._unhurried(originals)}
+        fetched |= {f.uid: f for f in self._unhurried(self.mailbox.headers(big))}
         unread = set(big)
         for one in new:
             found = fetched.get(one.uid, Fetched(one.uid, None))
@@ -169,16 +180,18 @@ class _Fetch:
             yield arrival(one, found.original or b"", whole=whole)
 
 
-def _batches(listing: Iterable[Listed], limit: int) -> Iterator[list[Listed]]:
-    """Group a listing so that the originals of a group fit into ``BATCH_BYTES``."""
+def _batches(listing: Iterable[Listed]) -> Iterator[list[Listed]]:
+    """Group a listing so that the originals of a group fit into ``BATCH_BYTES``.
+
+    What is too big counts in full: all of it may be header section.
+    """
     batch: list[Listed] = []
     volume = 0
     for one in listing:
-        size = one.size if one.size <= limit else 0
-        if batch and (volume + size > BATCH_BYTES or len(batch) == BATCH_MESSAGES):
+        if batch and (volume + one.size > BATCH_BYTES or len(batch) == BATCH_MESSAGES):
             yield batch
             batch, volume = [], 0
         batch.append(one)
-        volume += size
+        volume += one.size
     if batch:
         yield batch
