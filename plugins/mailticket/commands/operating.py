@@ -20,6 +20,7 @@ from mailticket.errors import ConfigurationError, NotFound, ServiceError
 from mailticket.ingest import run_once, summary
 from mailticket.mailboxes.check import check
 from mailticket.passage import Progress as Tell
+from mailticket.rules import check_rules_off, site_rules, table
 from mailticket.store.attempts import Attempts
 from mailticket.store.catalogue import Catalogue
 from mailticket.store.migrate import check_revision, migrate
@@ -29,16 +30,18 @@ def check_inbox(options: argparse.Namespace) -> int:
     """Try what an inbox needs, and say which of it works."""
     access = in_shell()
     inbox = access.inbox(options.inbox)
-    well = _check_database(access, inbox)
+    well = check_database(access, inbox)
     for step in check(access.mailbox_login(inbox), inbox.mailbox):
         print(f"{'ok    ' if step.ok else 'FAILED'} {step.name}: {step.detail}")
         well = well and step.ok
     return 0 if well else 1
 
 
-def _check_database(access: Access, inbox: Inbox) -> bool:
+def check_database(access: Access, inbox: Inbox) -> bool:
+    """Ask the database whether the inbox's configuration fits it, and say so."""
     try:
         check_revision(access.database_parameters())
+        check_rules_off(inbox, table(site_rules()))
         ground = Catalogue(access.database()).ground(inbox)
     except ConfigurationError as error:
         for fault in error.faults:
