@@ -33,6 +33,7 @@ from mailticket.store.tickets import Tickets
 RENEW_SECONDS = 15
 """How old a lease gets while messages are worked on one by one."""
 _SUBJECT_SHOWN = 80
+REASON_SHOWN = 500
 _LEVELS = {Verdict.FAILED: logging.ERROR, Verdict.REJECTED: logging.WARNING}
 """So that Airflow's pages can show these alone."""
 
@@ -147,7 +148,8 @@ def tell(p: Passage, row: Mapping[str, Any], decision: Decision, ticket: str = "
     line = verdict_line(row, ruling.verdict, decision.decided_by, ruling.reason, ticket)
     p.log.log(_LEVELS.get(ruling.verdict, logging.INFO), line)
     for step in decision.steps:
-        p.detail(f"message {row['message']}: {step.rule} {step.outcome}: {step.detail}")
+        seen = one_line(step.detail, REASON_SHOWN)
+        p.detail(f"message {row['message']}: {step.rule} {step.outcome}: {seen}")
 
 
 def failure(rule: str, reason: str) -> Decision:
@@ -159,7 +161,7 @@ def verdict_line(row: Mapping[str, Any], verdict: str, rule: str, reason: str, t
     """Say in one line what became of a message."""
     ticket = f" {ticket}" if ticket else ""
     return (
-        f"message {row['message']}: {verdict}{ticket} by {rule}: {one_line(reason, 500)} "
+        f"message {row['message']}: {verdict}{ticket} by {rule}: {one_line(reason, REASON_SHOWN)} "
         f"({about(row['message_id'], row['sender'], row['subject'])})"
     )
 

@@ -9,7 +9,8 @@ from mailticket.decision import Decision, Facts, Phase
 from mailticket.draft import Draft
 from mailticket.errors import RowRefused
 from mailticket.judging import judge_content
-from mailticket.passage import Counts, Passage, failure, tell
+from mailticket.outgoing import one_line
+from mailticket.passage import REASON_SHOWN, Counts, Passage, failure, tell
 from mailticket.steps.decoding import Reading, readings
 from mailticket.steps.second_look import fresh_facts, note_failed_delivery, second_look
 from mailticket.steps.tries import portions
@@ -128,8 +129,8 @@ def _tell_draft(p: Passage, message: int, draft: Draft) -> None:
     for file in draft.files:
         if file.left_out:
             p.log.info(
-                f"message {message}: attachment {file.filename} ({file.content_type}) "
-                f"left out: {file.left_out}"
+                f"message {message}: attachment {one_line(file.filename)} "
+                f"({one_line(file.content_type)}) left out: {one_line(file.left_out)}"
             )
     for defect in draft.defects:
-        p.detail(f"message {message}: {defect}")
+        p.detail(f"message {message}: {one_line(defect, REASON_SHOWN)}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mailticket.passage import Counts, Passage
+from mailticket.outgoing import one_line
+from mailticket.passage import REASON_SHOWN, Counts, Passage
 
 
 def report(p: Passage) -> Counts:
@@ -24,7 +25,7 @@ def summary(counts: Counts) -> str:
 def failures(p: Passage) -> list[str]:
     """Say which messages failed, for the error that reddens the run."""
     return [
-        f"message {row['message']} from {row['sender'] or 'unknown sender'}: "
-        f"{row['decided_by']}: {row['reason']}"
+        f"message {row['message']} from {one_line(row['sender']) or 'unknown sender'}: "
+        f"{row['decided_by']}: {one_line(row['reason'], REASON_SHOWN)}"
         for row in p.runs.failures(p.run)
     ]

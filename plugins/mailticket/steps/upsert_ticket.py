@@ -10,8 +10,9 @@ from mailticket.errors import LimitExceeded, MailticketError, RowRefused
 from mailticket.judging import Judgement, describe, judge
 from mailticket.matching import named_in_title, thread_ids
 from mailticket.message import HeaderSection
+from mailticket.outgoing import one_line
 from mailticket.parsing import read_header
-from mailticket.passage import Counts, Passage, failure, tell
+from mailticket.passage import REASON_SHOWN, Counts, Passage, failure, tell
 from mailticket.planning import Ground, contact_addresses
 from mailticket.store.attempts import Record, step_documents
 from mailticket.store.facts import FactFinder, TicketQuestion
@@ -60,7 +61,8 @@ def _one(p: Passage, attempt: int) -> str:
 def _told(p: Passage, outcome: _Outcome) -> str:
     ruling = outcome.decision.ruling
     if ruling is None:
-        p.log.info(f"message {outcome.row['message']}: {outcome.decision.steps[-1].detail}")
+        why = one_line(outcome.decision.steps[-1].detail, REASON_SHOWN)
+        p.log.info(f"message {outcome.row['message']}: {why}")
         return "waiting"
     tell(p, outcome.row, outcome.decision, outcome.ticket)
     return ruling.verdict.value
