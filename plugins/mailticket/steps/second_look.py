@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from mailticket.decision import Decision, Facts, Phase, Rule, Step
+from mailticket.errors import RowRefused
 from mailticket.judging import judge_content
 from mailticket.message import Message
-from mailticket.passage import Passage, tell
+from mailticket.outgoing import one_line
+from mailticket.passage import REASON_SHOWN, Passage, tell
 from mailticket.rules import asks_of_content
 from mailticket.steps.decoding import Reading, readings
 from mailticket.steps.tries import portions
@@ -32,10 +34,17 @@ def second_look(p: Passage) -> int:
 
 
 def _looked_at(p: Passage, row: Row, reading: Reading | Decision) -> bool:
-    if isinstance(reading, Reading):
+    if isinstance(reading, Decision):
+        return _left(p, row, reading.steps[0].detail)
+    try:
         return _judged(p, row, reading.message)
-    # It stays what it is: nothing is known beyond its header section.
-    unread = Step("content", "skipped", reading.steps[0].detail)
+    except RowRefused as error:
+        return _left(p, row, f"the database refuses what was decoded: {error}")
+
+
+def _left(p: Passage, row: Row, why: str) -> bool:
+    """Leave a message what it is: nothing is known beyond its header section."""
+    unread = Step("content", "skipped", why)
     p.attempts.amend(row, Decision(steps=(unread,)), step_documents([unread], Phase.CONTENT))
     return False
 
@@ -74,10 +83,17 @@ def _facts(finder: FactFinder, inbox: str, message: Message, number: int | None)
 
 
 def note_failed_delivery(p: Passage, row: Row, message: Message, facts: Facts) -> None:
-    """Note on a ticket that a mail of ours about it did not arrive."""
-    automatic = message.automatic
-    if automatic and automatic.kind == "bounce" and facts.about_ref:
-        recipients = {"failed_recipients": list(automatic.failed_recipients)}
-        p.tickets.note_failed_delivery(
-            facts.about_ref, row["message"], row["attempt"], p.run, recipients
-        )
+    """Note on a ticket that a mail of ours about it did not arrive; inside a transaction.
+
+    A report that the database does not take as it is keeps its verdict all the same.
+    """
+    automatic, ref = message.automatic, facts.about_ref
+    if not (automatic and automatic.kind == "bounce" and ref):
+        return
+    recipients = {"failed_recipients": list(automatic.failed_recipients)}
+    try:
+        with p.db.savepoint():
+            p.tickets.note_failed_delivery(ref, row["message"], row["attempt"], p.run, recipients)
+    except RowRefused as error:
+        why = one_line(str(error), REASON_SHOWN)
+        p.log.warning(f"message {row['message']}: {ref} is not told of the failed delivery: {why}")
