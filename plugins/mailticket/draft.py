@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from hashlib import sha256
+from html import escape
 from typing import Any
 
 from mailticket.embedded import comparable
 from mailticket.message import Address, Attachment, Automatic, Body, Message, NewPart
-from mailticket.sanitise import drop_images, point_images
+from mailticket.sanitise import drop_images, point_images, sanitise
+from mailticket.ticket import DESCRIPTION_CHARACTERS
+
+_OVERHANG = 100_000
+"""Characters that closing its tags and pointing its images may add to HTML that was cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +45,55 @@ class Draft:
     automatic: Automatic | None
     files: tuple[AttachedFile, ...]
     defects: tuple[str, ...]
+    whole_body: AttachedFile | None = None
+    """All of the body's HTML, where ``body`` has a part of it."""
+    whole_new_part: AttachedFile | None = None
 
 
-def draft_of(message: Message, inline_image_max_width: int) -> Draft:
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A draft, and by their digest the bytes of files that it has and the message has not."""
+
+    draft: Draft
+    added: Mapping[str, bytes]
+
+
+def draft_of(message: Message, inline_image_max_width: int) -> Drafted:
     """Reduce a message to what its ticket needs."""
     header = message.header
     files = tuple(map(_attached_file, message.attachments))
     show = _Showing(files, inline_image_max_width)
     new = message.new_part
-    return Draft(
+    body_html, whole_body = show.fitting(message.body.html, message.body.text)
+    new_html, whole_new_part = body_html, whole_body
+    if new.html != message.body.html:
+        new_html, whole_new_part = show.fitting(new.html, new.text)
+    cut_html, _ = show.fitting(new.cut_html, new.cut_text)
+    draft = Draft(
         header.from_,
         header.to,
         header.cc,
         header.subject,
         header.date,
-        Body(message.body.content_type, show.images(message.body.html), message.body.text),
-        NewPart(show.images(new.html), new.text, show.images(new.cut_html), new.cut_text),
+        Body(message.body.content_type, body_html, message.body.text),
+        NewPart(new_html, new.text, cut_html, new.cut_text),
         message.automatic,
         files,
         message.defects,
+        _body_file(whole_body),
+        _body_file(whole_new_part),
     )
+    return Drafted(
+        draft, {_digest(whole): whole for whole in (whole_body, whole_new_part) if whole}
+    )
+
+
+def _body_file(whole: bytes) -> AttachedFile | None:
+    return AttachedFile("body.html", "text/html", _digest(whole), len(whole)) if whole else None
+
+
+def _digest(octets: bytes) -> str:
+    return sha256(octets).hexdigest()
 
 
 def _attached_file(attachment: Attachment) -> AttachedFile:
@@ -92,7 +127,21 @@ class _Showing:
                 self.dropped.append(key)
         self.max_width = max_width
 
-    def images(self, html: str) -> str:
+    def fitting(self, html: str, text: str) -> tuple[str, bytes]:
+        """Give HTML as a ticket shows it; where that is but a part, the whole of it as well."""
+        whole = self._images(html)
+        if len(whole) <= DESCRIPTION_CHARACTERS:
+            return whole, b""
+        # The same image can be shown often, and its address is long: then less is taken.
+        for most in (DESCRIPTION_CHARACTERS, DESCRIPTION_CHARACTERS // 8):
+            # Cutting may split a tag or leave some open: the sanitiser closes them. It has to come
+            # first, since no mail may write the addresses that images are pointed at.
+            cut = self._images(sanitise(html[:most], self.max_width).html)
+            if len(cut) <= DESCRIPTION_CHARACTERS + _OVERHANG:
+                return cut, whole.encode()
+        return f"<pre>{escape(text[: DESCRIPTION_CHARACTERS // 8])}</pre>", whole.encode()
+
+    def _images(self, html: str) -> str:
         if "cid:" not in html:
             return html
         return point_images(drop_images(html, self.dropped), self.targets, self.max_width)
@@ -118,11 +167,17 @@ def from_document(document: Mapping[str, Any]) -> Draft:
         _automatic(document["automatic"]),
         tuple(AttachedFile(**one) for one in document["files"]),
         tuple(document["defects"]),
+        _file(document.get("whole_body")),
+        _file(document.get("whole_new_part")),
     )
 
 
 def _address(value: Mapping[str, str] | None) -> Address | None:
     return Address(**value) if value else None
+
+
+def _file(value: Mapping[str, Any] | None) -> AttachedFile | None:
+    return AttachedFile(**value) if value else None
 
 
 def _automatic(value: Mapping[str, Any] | None) -> Automatic | None:

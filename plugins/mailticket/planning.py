@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
-from html import escape
 from typing import Any
 
 from mailticket.decision import Case, Ruling, Verdict
-from mailticket.draft import Draft
+from mailticket.draft import AttachedFile, Draft
 from mailticket.message import folded
-from mailticket.sanitise import sanitise
 from mailticket.ticket import (
     DESCRIPTION_CHARACTERS,
     TITLE_CHARACTERS,
@@ -77,10 +74,9 @@ def _ticket_to_update(case: Case) -> TicketBrief | None:
 
 def _create(case: Case, draft: Draft, ground: Ground) -> Plan:
     person = _person(case, draft, ground)
-    html, whole = _fitting(draft.body.html, draft.body.text)
     given = {
         "title": title(draft.subject, case.inbox.default_title, ground.ticket_class),
-        "description": html,
+        "description": draft.body.html,
         "description_text": draft.body.text[:DESCRIPTION_CHARACTERS],
         "org_id": _org_id(case, ground, person),
     }
@@ -91,7 +87,12 @@ def _create(case: Case, draft: Draft, ground: Ground) -> Plan:
     _check_mandatory(case, ground.ticket_class, fields, bool(person))
     created = _creation(ground.ticket_class, fields)
     contacts = _contacts(case, on=("on_create", "always"))
-    changes: tuple[TicketChange, ...] = (*person, created, *_files(case, draft, whole), *contacts)
+    changes: tuple[TicketChange, ...] = (
+        *person,
+        created,
+        *_files(case, draft, draft.whole_body),
+        *contacts,
+    )
     why = f"a new {ground.ticket_class.name}"
     if case.match:
         why += f", since {case.match.ticket.ref} is {case.match.ticket.status}"
@@ -172,15 +173,14 @@ def _name(display_name: str) -> dict[str, str]:
 def _update(case: Case, draft: Draft, ground: Ground, ticket: TicketBrief) -> Plan:
     assert case.match is not None
     new, callers = draft.new_part, case.ticket_facts.callers
-    html, whole = _fitting(new.html, new.text)
     entry = AppendLogEntry(
         ticket.id,
         ground.log_field,
         callers[0].id if callers else None,
         callers[0].full_name if callers else str(draft.sender or ""),
-        html,
+        new.html,
         new.text[:DESCRIPTION_CHARACTERS],
-        _fitting(new.cut_html, new.cut_text)[0],
+        new.cut_html,
         new.cut_text[:DESCRIPTION_CHARACTERS],
     )
     status = tuple(_status_change(case, ground.ticket_class, ticket))
@@ -189,7 +189,7 @@ def _update(case: Case, draft: Draft, ground: Ground, ticket: TicketBrief) -> Pl
         *_person(case, draft, ground),
         entry,
         *status,
-        *_files(case, draft, whole, ticket),
+        *_files(case, draft, draft.whole_new_part, ticket),
         *contacts,
     )
     return Plan(
@@ -212,23 +212,11 @@ def _status_change(
         yield ChangeStatus(ticket.id, to)
 
 
-def _fitting(html: str, text: str) -> tuple[str, AttachFile | None]:
-    """Cut HTML that is too long, and give the whole of it as a file."""
-    if len(html) <= DESCRIPTION_CHARACTERS:
-        return html, None
-    whole = html.encode()
-    # Cutting may split a tag or leave some open: the sanitiser closes them.
-    cut = sanitise(html[:DESCRIPTION_CHARACTERS]).html
-    if len(cut) > DESCRIPTION_CHARACTERS + 100_000:
-        cut = f"<pre>{escape(text[: DESCRIPTION_CHARACTERS // 8])}</pre>"
-    return cut, AttachFile("body.html", "text/html", sha256(whole).hexdigest(), content=whole)
-
-
 def _files(
-    case: Case, draft: Draft, whole: AttachFile | None, ticket: TicketBrief | None = None
+    case: Case, draft: Draft, whole: AttachedFile | None, ticket: TicketBrief | None = None
 ) -> Iterator[AttachFile | LeaveOut]:
     if whole:
-        yield whole
+        yield AttachFile(whole.filename, whole.content_type, whole.sha256)
     for file in draft.files:
         there = ticket is not None and (ticket.id, file.sha256) in case.ticket_facts.attached
         if file.left_out or there:

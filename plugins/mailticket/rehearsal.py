@@ -92,7 +92,7 @@ class Rehearsal:
         return decision.then(later)
 
     def _with_ticket(self, original: Original, message: Message, decision: Decision) -> Rehearsed:
-        draft = draft_of(message, self.inbox.inline_image_max_width)
+        draft = draft_of(message, self.inbox.inline_image_max_width).draft
         header, automatic = message.header, draft.automatic
         case = Case(self.inbox, original.size, header, automatic=automatic, draft=draft)
         digest, own = self._content_hash(original), self.own_address

@@ -62,9 +62,12 @@ MZ...\r
 --x--\r
 """
 
+LONG = mail("Long", body="W\u00f6rter & mehr <b> and more\r\n" * 40_000)
+
 CASES: Mapping[str, tuple[Mapping[str, Any], Sequence[bytes], bytes]] = {
     "a new ticket and person": (CREATES, (), FIRST),
     "files": (CREATES, (), ATTACHED),
+    "a body that is too long": (CREATES, (), LONG),
     "an answer": (CREATES, (FIRST,), ANSWER),
     "a stranger": ({}, (), FIRST),
     "a copy": (CREATES, (FIRST,), FIRST),

@@ -171,18 +171,17 @@ def test_a_created_person_comes_before_the_ticket_and_brings_its_organisation() 
 # --- long bodies, files, contacts --------------------------------------------------------------
 
 
-def test_too_long_a_body_is_cut_where_html_stays_whole_and_attached() -> None:
-    html = "<p>" + "<b>x</b> &amp; " * 100_000 + "</p>"
-    body = Body("text/html", html, "x" * 2_000_000)
-    found = planned(creates(draft=draft(body=body)))
+WHOLE = AttachedFile("body.html", "text/html", "d" * 64, 2_000_000)
+
+
+def test_of_too_long_a_body_the_ticket_takes_a_part_and_the_whole_as_a_file() -> None:
+    body = Body("text/html", "<p>part</p>", "x" * 2_000_000)
+    found = planned(creates(draft=draft(body=body, whole_body=WHOLE)))
     fields = only(found, CreateTicket).fields
-    assert len(fields["description"]) <= DESCRIPTION_CHARACTERS + 100
-    assert fields["description"].endswith("</p>")
+    assert fields["description"] == "<p>part</p>"
     assert len(fields["description_text"]) == DESCRIPTION_CHARACTERS
-    whole = only(found, AttachFile)
-    assert (whole.filename, whole.content_type) == ("body.html", "text/html")
-    assert whole.content == html.encode()
-    assert not planned(creates(draft=draft(body=Body("", html[:1000], "")))).changes[1:]
+    assert only(found, AttachFile) == AttachFile("body.html", "text/html", "d" * 64)
+    assert not planned(creates(draft=draft(whole_new_part=WHOLE))).changes[1:]
 
 
 FILES = (
@@ -250,11 +249,12 @@ def test_an_update_appends_the_new_part_and_keeps_what_was_cut() -> None:
     )
 
 
-def test_too_long_a_log_entry_is_cut_and_the_whole_attached() -> None:
-    new = NewPart("<p>" + "x " * 600_000 + "</p>", "x " * 600_000)
-    found = planned(updates(draft=draft(new_part=new)))
-    assert len(only(found, AppendLogEntry).html) <= DESCRIPTION_CHARACTERS + 100
+def test_of_too_long_a_new_part_the_log_takes_a_part_and_the_ticket_the_whole() -> None:
+    new = NewPart("<p>part</p>", "x " * 600_000)
+    found = planned(updates(draft=draft(new_part=new, whole_new_part=WHOLE)))
+    assert only(found, AppendLogEntry).html == "<p>part</p>"
     assert only(found, AttachFile).filename == "body.html"
+    assert not planned(updates(draft=draft(whole_body=WHOLE))).changes[1:]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ child. What comes back is in the mailbox's order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailticket.apart import Crew, Lost
@@ -27,6 +27,8 @@ class Reading:
 
     message: Message
     draft: Draft
+    added: Mapping[str, bytes]
+    """Files of the draft that the message does not have, by digest."""
 
 
 _Question = tuple[bytes, ParseOptions, int] | None
@@ -68,4 +70,5 @@ def _decode(question: _Question) -> _Answer:
         message = parse(raw, options)
     except LimitExceeded as error:
         return failure(error.limit, str(error))
-    return Reading(message, draft_of(message, width))
+    drafted = draft_of(message, width)
+    return Reading(message, drafted.draft, drafted.added)

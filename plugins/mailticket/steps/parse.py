@@ -74,7 +74,8 @@ class _Judged:
             return {}
         kept = {file.sha256 for file in self.reading.draft.files if not file.left_out}
         found = ((a.sha256, a.data) for a in self.reading.message.attachments)
-        return {digest: content for digest, content in found if digest in kept}
+        attached = {digest: content for digest, content in found if digest in kept}
+        return {**attached, **self.reading.added}
 
     @property
     def record(self) -> Record:
