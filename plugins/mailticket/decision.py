@@ -117,6 +117,8 @@ class Facts:
     """The ticket that an automatic mail is about, by the references we sent out."""
     answers_us: bool = False
     """It refers to a mail that we sent: to mail anybody about it could go round for ever."""
+    answers_rejection: bool = False
+    """Every mail of ours that it refers to is an ``unknown_caller_reply``."""
 
 
 @dataclass(frozen=True, slots=True)

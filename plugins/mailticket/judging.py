@@ -32,10 +32,9 @@ def judge_headers(
 ) -> Decision:
     """Ask the rules of the first phase."""
     case = Case(inbox, size, header, facts, header.automatic)
-    decision = decide(Phase.HEADERS, case, rules)
-    # A person's answer to the mail of a ticket goes round no circle: its failure is told.
-    answers = facts.answers_us and bool(header.automatic or not facts.about_ref)
-    return _not_forwarded(decision) if facts.own or answers else decision
+    decision = _not_answered(decide(Phase.HEADERS, case, rules), facts)
+    circles = facts.own or _may_circle(facts, automatic=header.automatic is not None)
+    return _not_forwarded(decision) if circles else decision
 
 
 def judge_content(
@@ -44,7 +43,25 @@ def judge_content(
     """Ask the rules of the second phase."""
     case = Case(inbox, size, message.header, facts, message.automatic)
     decision = decide(Phase.CONTENT, case, rules)
-    return _not_forwarded(decision) if facts.answers_us else decision
+    circles = _may_circle(facts, automatic=message.automatic is not None)
+    return _not_forwarded(decision) if circles else decision
+
+
+def _may_circle(facts: Facts, *, automatic: bool) -> bool:
+    """Tell whether a mail about this one could come back to us, and go round for ever.
+
+    A person's answer to the mail of a ticket, or to our rejection, does not: operators never got
+    what it answers. It may be all that tells of an emergency.
+    """
+    return facts.answers_us and (automatic or not (facts.about_ref or facts.answers_rejection))
+
+
+def _not_answered(decision: Decision, facts: Facts) -> Decision:
+    if not facts.answers_rejection:
+        return decision
+    # A program that does not say that it is one would be answered day by day.
+    step = Step("unknown_caller_reply", "skipped", "it answers one")
+    return replace(decision, steps=(*decision.steps, step))
 
 
 def _not_forwarded(decision: Decision) -> Decision:

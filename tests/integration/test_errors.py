@@ -536,6 +536,25 @@ def test_a_persons_answer_to_our_rejection_is_told_and_stays_until_it_is(
     arena.deliver(mail("Re: Help", body="My house burns.", headers=headers))
     arena.run()
     assert subjects_in(arena) == ["Re: Help"]
+    post_office.start()
+    due(arena)
+    arena.run()
+    assert (post_office.mails[-1].recipient, arena.in_folder()) == (OPS, 0)
+    assert b"My house burns." in post_office.mails[-1].original
+    assert len(post_office.mails) == 3
+
+
+def test_an_answer_to_our_rejection_is_not_rejected_by_mail_again(
+    arena: Arena, post_office: PostOffice
+) -> None:
+    arena.fields |= {"unknown_caller_reply": "Please phone.", "forward_errors_to": []}
+    arena.deliver(mail("Help"))
+    arena.run()
+    arena.rows("UPDATE mailticket.outbox SET created_at = now() - interval '2 days'")
+    headers = [f"In-Reply-To: <{post_office.mails[0].message_id}>"]
+    arena.deliver(mail("Re: Help", headers=headers))
+    arena.run()
+    assert len(post_office.mails) == 1
 
 
 def test_automatic_mail_about_our_rejection_is_told_to_nobody(

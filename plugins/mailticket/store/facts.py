@@ -43,6 +43,14 @@ class TicketQuestion:
     """SHA-256, in hex, of the files that it carries."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What our mails are about that a message refers to."""
+
+    about_ref: str
+    rejections_only: bool
+
+
 class FactFinder:
     """Asks the database on behalf of the rules."""
 
@@ -59,8 +67,9 @@ class FactFinder:
                 tuple(Person(**one) for one in row["callers"]),
                 _earlier(row["earlier"]),
                 own=self._is_own(question.header),
-                about_ref=sent.get(n, ("", False))[0],
-                answers_us=sent.get(n, ("", False))[1],
+                about_ref=sent[n].about_ref if n in sent else "",
+                answers_us=n in sent,
+                answers_rejection=n in sent and sent[n].rejections_only,
             )
             for n, (row, question) in enumerate(zip(rows, questions, strict=True))
         ]
@@ -68,14 +77,14 @@ class FactFinder:
     def _is_own(self, header: HeaderSection) -> bool:
         return verify(self._keyring, header.message_id) is not None
 
-    def _sent(self, lists: Sequence[Sequence[str]]) -> dict[int, tuple[str, bool]]:
-        """For each list of ids: the ticket that one of our mails among them is about."""
+    def _sent(self, lists: Sequence[Sequence[str]]) -> dict[int, _Sent]:
+        """For each list of ids with a mail of ours: what our mails among them are about."""
         ids = [one for ids in lists for one in ids]
         if not ids:
             return {}
-        stored = {
-            r["message_id"]: r["ticket_id"] for r in self._db.rows("sent_ids", message_ids=ids)
-        }
+        rows = self._db.rows("sent_ids", message_ids=ids)
+        stored = {row["message_id"]: row["ticket_id"] for row in rows}
+        rejections = {row["message_id"] for row in rows if row["kind"] == "rejection_reply"}
         tickets = {one: stored.get(one) or verify(self._keyring, one) for one in ids}
         ours = {one for one in ids if one in stored or tickets[one] is not None}
         wanted = [number for number in tickets.values() if number]
@@ -83,7 +92,10 @@ class FactFinder:
             {r["id"]: r["ref"] for r in self._db.rows("ticket_refs", ids=wanted)} if wanted else {}
         )
         return {
-            n: (next((refs[t] for one in ids if (t := tickets[one]) in refs), ""), True)
+            n: _Sent(
+                next((refs[t] for one in ids if (t := tickets[one]) in refs), ""),
+                rejections_only=rejections.issuperset(ours.intersection(ids)),
+            )
             for n, ids in enumerate(lists)
             if ours.intersection(ids)
         }

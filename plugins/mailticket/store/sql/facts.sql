@@ -18,7 +18,8 @@ SELECT g.n,
  ORDER BY g.n
 
 -- name: sent_ids
-SELECT message_id, ticket_id FROM mailticket.outbox WHERE message_id = ANY (%(message_ids)s)
+SELECT message_id, ticket_id, kind FROM mailticket.outbox
+ WHERE message_id = ANY (%(message_ids)s)
 
 -- name: ticket_refs
 SELECT id, ref FROM mailticket.ticket WHERE id = ANY (%(ids)s)
