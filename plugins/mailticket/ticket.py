@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 TITLE_CHARACTERS = 255
@@ -170,8 +170,6 @@ class AttachFile:
     sha256: str
     content_id: str = ""
     inline: bool = False
-    content: bytes | None = field(default=None, repr=False)
-    """Given only when the blob is not stored yet."""
 
 
 @dataclass(frozen=True, slots=True)

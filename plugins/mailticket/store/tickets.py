@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailticket.store.attempts import Attempts
 from mailticket.store.postgres import Database, Row, json_value, quoted
 from mailticket.store.runs import Run
 from mailticket.ticket import (
@@ -47,7 +46,6 @@ class Tickets:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._attempts = Attempts(db)
 
     def apply(self, changes: Sequence[TicketChange], message: int, attempt: int) -> Applied:
         """Carry out the changes of one message, all of one ticket."""
@@ -120,8 +118,6 @@ class Tickets:
     def _attach(self, files: Sequence[AttachFile], progress: _Progress) -> None:
         if not files:
             return
-        fresh = {file.sha256: file.content for file in files if file.content is not None}
-        self._attempts.add_blobs(fresh)
         self._db.many(
             "attach_files",
             [
