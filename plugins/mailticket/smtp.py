@@ -1,7 +1,6 @@
 """Sending through an SMTP server (RFC 5321): the only file that imports smtplib.
 
-Commands are written one by one rather than by ``SMTP.sendmail``, which does not tell a connection
-that broke before the last byte of a mail from one that broke after it.
+Not by ``SMTP.sendmail``: it does not tell a break before a mail's last byte from one after it.
 """
 
 from __future__ import annotations

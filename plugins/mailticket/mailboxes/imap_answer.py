@@ -33,7 +33,6 @@ _FLAT_PAIR = re.compile(rb'([A-Z0-9.]+) (?:(\d+)|"([^"]*)")')
 _DEPTH = 20
 _DIGITS = 20
 """No number of IMAP is as long: 64 bits are 19 digits (RFC 9051, 9)."""
-_UIDS = re.compile(rb"(\d+)(?::(\d+))?")
 
 Piece: TypeAlias = "bytes | tuple[bytes, bytes]"
 """As imaplib gives it: a line, or what stood before a literal and the literal."""
@@ -196,15 +195,6 @@ def uid_set(uids: Iterable[int]) -> str:
         else:
             runs.append([uid, uid])
     return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in runs)
-
-
-def read_uid_set(written: bytes, limit: int = 1_000_000) -> list[int]:
-    """Read a sequence set as COPYUID gives it (RFC 4315); at most ``limit`` of it."""
-    found: list[int] = []
-    for first, last in _UIDS.findall(written):
-        low, high = sorted((int(first), int(last or first)))
-        found.extend(range(low, min(high, low + limit - len(found) - 1) + 1))
-    return found
 
 
 def searched(lines: Iterable[Piece | None]) -> list[int]:
