@@ -6,6 +6,7 @@ exception but ``SystemExit``, which is why ``Told`` is one.
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -14,10 +15,12 @@ from airflow.sdk import Asset, AssetAlias, RetryDecision, RetryPolicy  # noqa: T
 from airflow.sdk.exceptions import AirflowSkipException  # noqa: TID251
 
 from mailticket.airflow_access import Access, in_airflow
+from mailticket.airflow_metrics import give_out
 from mailticket.errors import Lapsed, MailboxUnavailable, MailticketError, NeverBegan
 from mailticket.ingest import STEPS, Turn, begin, failures, summary, take_step
 from mailticket.listener import MARK, NOTE
 from mailticket.passage import Counts, Passage
+from mailticket.store.measuring import Measuring
 from mailticket.store.postgres import Database
 from mailticket.store.runs import LEASE_SECONDS
 
@@ -58,15 +61,21 @@ class RetryAsTold(RetryPolicy):
         return RetryDecision.retry(delay, str(exception.args[0]))
 
 
-def take(step: str, inbox: str, context: dict[str, Any]) -> Counts:
-    """Take one step of a run; raises ``Told``, or Airflow's skip for a run that never began."""
+def take(
+    step: str, inbox: str, context: dict[str, Any], batch: int | None = None
+) -> Counts | list[int]:
+    """Take one step of a run; raises ``Told``, or Airflow's skip for a run that never began.
+
+    Gives its counts or, where the next step is shared, the numbers of its batches: one at least,
+    so that it is taken in any case.
+    """
     access = in_airflow()
     broken = _broken_tasks(context) if step == "report" else []
     db = None
     try:
         db = access.database()
-        passage = _begin(db, step, inbox, access, context)
-        counts = take_step(passage, step)
+        passage = _begin(db, step, inbox, access, context, batch)
+        counts = _measured(passage) if step == "report" else take_step(passage, step)
         if step == "upsert_ticket":
             _announce(passage, context["outlet_events"])
         if step == "report":
@@ -81,6 +90,9 @@ def take(step: str, inbox: str, context: dict[str, Any]) -> Counts:
     finally:
         if db:
             db.close()
+    if "batches" in counts:
+        context["ti"].xcom_push(key="counts", value=counts)
+        return list(range(1, max(1, counts["batches"]) + 1))
     return counts
 
 
@@ -93,10 +105,26 @@ def check_configuration() -> str:
     return f"{len(configuration.inboxes)} inboxes, no faults"
 
 
-def _begin(db: Database, step: str, inbox: str, access: Access, context: dict[str, Any]) -> Passage:
+def _begin(  # noqa: PLR0917
+    db: Database,
+    step: str,
+    inbox: str,
+    access: Access,
+    context: dict[str, Any],
+    batch: int | None,
+) -> Passage:
     run = context["dag_run"]
-    turn = Turn(inbox, run.run_id, step, run.clear_number or 0)
+    turn = Turn(inbox, run.run_id, step, run.clear_number or 0, batch)
     return begin(db, turn, lambda: access.inbox(inbox), access.outside(run.dag_id))
+
+
+def _measured(passage: Passage) -> Counts:
+    """Take the last step, and give the run's figures to Airflow's metrics."""
+    measuring = Measuring(passage.db)
+    of_run = measuring.of_run(passage.run)  # the end of the step is where the next count begins
+    counts = take_step(passage, "report")
+    give_out([*of_run, *measuring.levels([passage.inbox.name])])
+    return counts
 
 
 def _announce(passage: Passage, outlet_events: Any) -> None:
@@ -121,7 +149,9 @@ def _broken_tasks(context: dict[str, Any]) -> list[str]:
     run = context["dag_run"]
     states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])
     of_run = states.get(run.run_id, {})
-    return [step for step in STEPS if of_run.get(step) == "failed"]
+    # Tasks that share a step are called parse_0, parse_1 … here.
+    failed = {re.sub(r"_\d+$", "", name) for name, state in of_run.items() if state == "failed"}
+    return [step for step in STEPS if step in failed]
 
 
 def _colour(passage: Passage, counts: Counts, broken: list[str], ti: Any) -> None:
