@@ -3,10 +3,11 @@
     .venv/bin/python bench/decode.py [--n 1000] [--rounds 3] [--no-decision]
 
 Makes the mails (``make_corpus.py``) and answers them as ``explain --jsonl`` does: the program
-itself as a process, its start-up taken off, and the same path in this process, where a timer looks at the
-stack each millisecond of CPU and books the time since its last look to a stage. The floor is ``email.message_from_bytes`` of the same mails, in turn with ours. Ratios within one run
-count; seconds on a shared machine do not. With the decision, an embedded PostgreSQL answers what an
-inbox asks.
+itself as a process, its start-up taken off, and the same path in this process, where a timer looks
+at the stack each millisecond of CPU and books the time since its last look to a stage. The floor
+is ``email.message_from_bytes`` of the same mails, in turn with ours. Ratios within one run count;
+seconds on a shared machine do not. With the decision, an embedded PostgreSQL answers what an inbox
+asks.
 """
 
 from __future__ import annotations
