@@ -96,7 +96,7 @@ def _from_inside(embedded: Iterable[Embedded], namer: _Namer) -> Iterator[Attach
     for image in embedded:
         content_type = magic.best_type(image.content_type, magic.sniff(image.octets), "")
         yield Attachment(
-            filename=namer.name(image.filename, content_type),
+            filename=_with_extension(namer.name(image.filename, content_type), content_type),
             content_type=content_type,
             declared_type=image.content_type,
             data=image.octets,

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from mailticket import invitation, magic, signed, tnef
-from mailticket.attachments import is_winmail
-from mailticket.body import EMPTY, Source, source_of
+from mailticket import containers, invitation, signed
+from mailticket.body import Source, source_of
 from mailticket.choice import Choice, choose
 from mailticket.embedded import Embedded, extracted
 from mailticket.fields import FieldSection, read_fields
 from mailticket.options import ParseOptions
 from mailticket.parts import Part, Tree, read_tree
-from mailticket.tnef_counts import Overdrawn
 
 _CALENDARS = frozenset({"text/calendar", "application/ics"})
 
@@ -25,7 +22,7 @@ class Content:
     source: Source
     attached: tuple[Part, ...]
     files: tuple[Embedded, ...]
-    """What was found inside other things: ``data:`` images, the contents of winmail.dat."""
+    """What was found inside other things: ``data:`` images, the contents of containers."""
     encrypted: bool
     complete: bool
     defects: tuple[str, ...]
@@ -75,9 +72,7 @@ class _Found:
 def _source(choice: Choice, found: _Found) -> Source:
     """Give the body, or what takes its place where there is none."""
     source = source_of(choice.body)
-    for inside in _winmail(choice, found):
-        if not source.text.strip():
-            source = _outlook_body(inside)
+    source = _opened(choice, found, source)
     if not source.text.strip():
         source = _invitation(choice) or source
     if source.content_type == "text/plain":
@@ -85,42 +80,13 @@ def _source(choice: Choice, found: _Found) -> Source:
     return source
 
 
-def _winmail(choice: Choice, found: _Found) -> Iterator[tnef.Opened]:
-    """Put the contents of winmail.dat in its place, and yield each one for its body."""
-    for part in filter(is_winmail, tuple(choice.attached)):
-        octets = part.payload().octets
-        if (inside := _opened(octets, found.defects)) is None:
-            continue
-        yield inside
-        if inside.files:
-            choice.attached.remove(part)
-            said = "opened: what it holds is attached"
-            found.files.append(Embedded(part.content_type, "", octets, "winmail.dat", said))
-            found.files.extend(_embedded(name, held) for name, held in inside.files)
-
-
-def _opened(octets: bytes, defects: list[str]) -> tnef.Opened | None:
-    try:
-        return tnef.opened(octets)
-    except Overdrawn as error:
-        defects.append(f"winmail.dat not opened: {error}")
-        return None
-
-
-def _embedded(name: str, octets: bytes) -> Embedded:
-    return Embedded(_type(name, octets), "", octets, name)
-
-
-def _outlook_body(inside: tnef.Opened) -> Source:
-    if inside.html.strip():
-        return Source("text/html", inside.html)
-    return Source("text/plain", inside.text) if inside.text.strip() else EMPTY
-
-
-def _type(name: str, octets: bytes) -> str:
-    return magic.best_type(
-        "application/octet-stream", magic.sniff(octets), magic.type_of_name(name)
-    )
+def _opened(choice: Choice, found: _Found, source: Source) -> Source:
+    """Put what winmail.dat and .msg hold in their place; gives the body, which may be theirs."""
+    opening = containers.opened(choice.attached, source)
+    choice.attached[:] = opening.kept
+    found.files.extend(opening.files)
+    found.defects.extend(opening.defects)
+    return opening.source
 
 
 def _invitation(choice: Choice) -> Source | None:
