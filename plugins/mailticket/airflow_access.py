@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from mailticket.config import INBOXES, SETTINGS, Configuration, Inbox, choose, load
@@ -30,8 +31,10 @@ from mailticket.mailboxes.login import (
     with_pop3_auth,
 )
 from mailticket.mailboxes.opening import open_mailbox
+from mailticket.oauth import OAuthClient
 from mailticket.passage import Outside, Progress
-from mailticket.smtp import MailServer, smtp_login_from
+from mailticket.sign_in import ConnectionKeeper
+from mailticket.smtp import MailServer, SmtpLogin, smtp_login_from
 from mailticket.store.postgres import Database
 
 LAST_VALID = {INBOXES: f"{INBOXES}_last_valid", SETTINGS: f"{SETTINGS}_last_valid"}
@@ -48,6 +51,9 @@ _DATABASE_EXTRA = (
 )
 
 
+_Lend = Callable[[], AbstractContextManager[Database]]
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """An Airflow Connection, read."""
@@ -60,6 +66,13 @@ class Credentials:
     extra: dict[str, Any] = field(repr=False)
 
 
+def fernet_keys() -> str:
+    """Give what ``core.fernet_key`` says, ``""`` for nothing; Airflow resolves its other forms."""
+    from airflow.sdk.configuration import conf  # noqa: PLC0415, TID251  slow to import
+
+    return str(conf.get("core", "fernet_key", fallback="") or "")
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """How Airflow is asked, in a task or in a shell."""
@@ -67,6 +80,7 @@ class Access:
     get_variable: Callable[[str], str | None]
     set_variable: Callable[[str, str], None]
     get_connection: Callable[[str], Any]
+    keys: Callable[[], str] = fernet_keys
 
     def credentials(self, conn_id: str) -> Credentials:
         """Read a Connection; raises ``ConnectionMissing``."""
@@ -140,27 +154,77 @@ class Access:
         except ConfigurationError as error:
             named = (Fault(inbox.name, f.field, f.value, f.allowed) for f in error.faults)
             raise ConfigurationError(*named) from None
-        return replace(login, dialogue=login.dialogue or inbox.debug)
+        client = login.oauth if login.auth == "XOAUTH2" else None
+        keeper = self._keeper(inbox.conn_id, found, client)
+        return replace(login, dialogue=login.dialogue or inbox.debug, keeper=keeper)
 
-    def outside(self, dag_id: str = "", progress: Progress | None = None) -> Outside:
-        """Give the servers that a pass reaches."""
+    def _keeper(
+        self, conn_id: str, found: Credentials, client: OAuthClient | None
+    ) -> ConnectionKeeper:
+        words = (found.host, found.port, found.login, found.password, found.extra)
+        return ConnectionKeeper(conn_id, words, client, self._own_database, self.keys)
+
+    @contextmanager
+    def _own_database(self) -> Iterator[Database]:
+        """Connect for a moment: what a sign-in writes is committed apart from everything else."""
+        own = self.database()
+        try:
+            yield own
+        finally:
+            own.close()
+
+    def outside(
+        self,
+        dag_id: str = "",
+        progress: Progress | None = None,
+        *,
+        insists: str = "",
+        db: Database | None = None,
+    ) -> Outside:
+        """Give the servers that a pass reaches.
+
+        ``insists``: what a person asked for by hand, a name that comes once: a sign-in that was
+        refused lately is tried once at once. ``db``: the pass's own connection, lent for sign-ins.
+        """
         given = {"progress": progress} if progress else {}
+        lend = partial(self._lent, db)
         return Outside(
-            mailbox=self._mailbox,
-            mail_server=self._mail_server,
+            mailbox=partial(self._mailbox, insists, lend),
+            mail_server=partial(self._mail_server, insists=insists, lend=lend),
             address=self._address,
             dag_id=dag_id,
             **given,
         )
 
-    def _mailbox(self, inbox: Inbox) -> AbstractContextManager[Mailbox]:
-        return open_mailbox(self.mailbox_login(inbox), inbox.mailbox)
+    @contextmanager
+    def _lent(self, db: Database | None) -> Iterator[Database]:
+        if db is not None and not db.in_transaction:
+            yield db
+            return
+        with self._own_database() as own:
+            yield own
 
-    def _mail_server(self, conn_id: str) -> MailServer:
+    def _mailbox(self, insists: str, lend: _Lend, inbox: Inbox) -> AbstractContextManager[Mailbox]:
+        login = self.mailbox_login(inbox)
+        if isinstance(login.keeper, ConnectionKeeper):
+            login.keeper.insists, login.keeper.database = insists, lend
+        return open_mailbox(login, inbox.mailbox)
+
+    def smtp_login(self, conn_id: str) -> SmtpLogin:
+        """Say how a mail server is reached and who signs in."""
         found = self.credentials(conn_id)
-        return MailServer(
-            smtp_login_from(found.host, found.port, found.login, found.password, found.extra)
-        )
+        login = smtp_login_from(found.host, found.port, found.login, found.password, found.extra)
+        if not (login.login or login.access_token or login.oauth):
+            return login  # nobody signs in
+        return replace(login, keeper=self._keeper(conn_id, found, login.oauth))
+
+    def _mail_server(
+        self, conn_id: str, *, insists: str = "", lend: _Lend | None = None
+    ) -> MailServer:
+        login = self.smtp_login(conn_id)
+        if isinstance(login.keeper, ConnectionKeeper) and lend:
+            login.keeper.insists, login.keeper.database = insists, lend
+        return MailServer(login)
 
     def _address(self, inbox: Inbox) -> str:
         return inbox.address or self.credentials(inbox.conn_id).login or ""

@@ -115,7 +115,8 @@ def _begin(  # noqa: PLR0917
 ) -> Passage:
     run = context["dag_run"]
     turn = Turn(inbox, run.run_id, step, run.clear_number or 0, batch)
-    return begin(db, turn, lambda: access.inbox(inbox), access.outside(run.dag_id))
+    outside = access.outside(run.dag_id, insists=_by_hand(run), db=db)
+    return begin(db, turn, lambda: access.inbox(inbox), outside)
 
 
 def _measured(passage: Passage) -> Counts:
@@ -125,6 +126,12 @@ def _measured(passage: Passage) -> Counts:
     counts = take_step(passage, "report")
     give_out([*of_run, *measuring.levels([passage.inbox.name])])
     return counts
+
+
+def _by_hand(run: Any) -> str:
+    """Name a run that a person triggered or cleared, each time anew; else ``""``."""
+    cleared = run.clear_number or 0
+    return f"{run.run_id} {cleared}" if cleared or run.run_type == "manual" else ""
 
 
 def _announce(passage: Passage, outlet_events: Any) -> None:

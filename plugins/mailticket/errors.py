@@ -18,13 +18,16 @@ A verdict is never an error (see ``decision.Verdict``); an error means that mach
        ├─ MailboxError
        │  ├─ MailboxUnavailable      transient: name, network, timeout, throttled, BYE
        │  ├─ SignInRefused           login refused, or no common method
+       │  │  └─ SignInPutOff            it was refused lately, and is not tried again yet
        │  ├─ InsecureConnection      certificate not trusted, STARTTLS not offered
        │  ├─ FolderMissing           the folder does not exist, or cannot be opened
        │  └─ ReadOnlyFolder          the folder may not be changed
        ├─ StoreUnavailable           transient: PostgreSQL cannot be reached, or dropped us
        ├─ StoreOutdated              the schema is missing or older than the code: migrate
        ├─ ConnectionMissing          the Airflow Connection does not exist or lacks a field
+       ├─ VaultClosed                a secret cannot be kept or read: Fernet key missing or wrong
        ├─ MailServerUnavailable      transient: SMTP out of reach, or 4xx
+       │  └─ MailServerRefusedSignIn    the login, not this mail; transient for the outbox alone
        └─ MailRefused                SMTP said 5xx: this mail will never be taken
 """
 
@@ -129,6 +132,10 @@ class SignInRefused(MailboxError):
     """Never repeated quickly: accounts get locked."""
 
 
+class SignInPutOff(SignInRefused):
+    """It was refused lately: nothing was sent, and the reason says when it is tried again."""
+
+
 class InsecureConnection(MailboxError):
     """The connection cannot be made safe; it is never used in clear instead."""
 
@@ -155,6 +162,10 @@ class ConnectionMissing(ServiceError):
     """An Airflow Connection does not exist or lacks what is needed."""
 
 
+class VaultClosed(ServiceError):
+    """Airflow's Fernet key is missing, is none, or is not the one that a secret was kept with."""
+
+
 class MailServerUnavailable(ServiceError):
     """The mail waits in the outbox.
 
@@ -170,6 +181,10 @@ class MailServerUnavailable(ServiceError):
         self.maybe_taken = maybe_taken
         self.only_this_mail = only_this_mail
         super().__init__(reason)
+
+
+class MailServerRefusedSignIn(MailServerUnavailable):
+    """The server takes no mail from this login; not repeated quickly: accounts get locked."""
 
 
 class MailRefused(ServiceError):

@@ -1,24 +1,22 @@
-"""Sending through an SMTP server (RFC 5321): the only file that imports smtplib.
+"""Sending through an SMTP server (RFC 5321): with smtp_session.py the owner of smtplib.
 
 Not by ``SMTP.sendmail``: it does not tell a break before a mail's last byte from one after it.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import re
 import smtplib  # noqa: TID251  # this is its owner
-import socket
-import ssl
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
 from mailticket.enclosure import in_seven_bits
-from mailticket.errors import ConfigurationError, Fault, MailRefused, MailServerUnavailable
+from mailticket.errors import MailRefused, MailServerUnavailable
 from mailticket.outgoing import one_line
 from mailticket.smtp_login import SmtpLogin, smtp_login_from
+from mailticket.smtp_session import connected, said_by
 
 __all__ = ["MailServer", "SmtpLogin", "smtp_login_from"]
 
@@ -43,7 +41,7 @@ class MailServer:
         self._session: smtplib.SMTP | None = None
 
     def __enter__(self) -> Self:
-        self._session = _connected(self._login)
+        self._session = connected(self._login)
         return self
 
     def __exit__(
@@ -81,7 +79,7 @@ class MailServer:
         session = self._session
         if session is not None and session.sock is not None and _answers(session):
             return session
-        self._session = _connected(self._login)
+        self._session = connected(self._login)
         return self._session
 
 
@@ -150,7 +148,7 @@ def _content(session: smtplib.SMTP, mail: bytes, data_timeout: float) -> None:
     with _network("the mail was sent, but not answered", maybe_taken=True):
         code, text = session.getreply()
     if code == -1:
-        raise MailServerUnavailable(f"the mail was answered by {_said(text)}", maybe_taken=True)
+        raise MailServerUnavailable(f"the mail was answered by {said_by(text)}", maybe_taken=True)
     if session.sock:
         session.sock.settimeout(usual)
     if not 200 <= code < 300:  # noqa: PLR2004  # RFC 5321, 4.2.1: 2yz is success
@@ -162,7 +160,7 @@ def _content(session: smtplib.SMTP, mail: bytes, data_timeout: float) -> None:
 def _refusal(
     code: int, text: bytes, what: str, of_sender: bool = False
 ) -> MailRefused | MailServerUnavailable:
-    said = _said(text)
+    said = said_by(text)
     reason = f"the mail server answers {what} with {code} {said}"
     if code == 421 or not 400 <= code < 600 or code in _OF_THE_SESSION:  # noqa: PLR2004
         return MailServerUnavailable(reason)
@@ -200,101 +198,3 @@ def _network(what: str, *, maybe_taken: bool = False) -> Iterator[None]:
     except (OSError, ValueError) as error:  # SMTPException is an OSError
         reason = f"{what}: {one_line(str(error), 300)}"
         raise MailServerUnavailable(reason, maybe_taken=maybe_taken) from error
-
-
-def _connected(login: SmtpLogin) -> smtplib.SMTP:
-    """Open, secure and sign in; ``MailServerUnavailable`` says in words which of these failed."""
-    context = _context(login)
-    try:
-        session = _opened(login, context)
-        try:
-            if login.tls == "starttls":
-                session.starttls(context=context)
-            session.ehlo_or_helo_if_needed()
-            _sign_in(session, login)
-        except BaseException:
-            session.close()
-            raise
-    except (OSError, ValueError) as error:
-        place = f"{login.host}:{login.port}"
-        raise MailServerUnavailable(f"mail server {place}: {_words(error, login)}") from error
-    return session
-
-
-def _opened(login: SmtpLogin, context: ssl.SSLContext) -> smtplib.SMTP:
-    # A name of our own for EHLO: smtplib's default asks the DNS, without a time limit.
-    domain = (login.from_email or login.login).rpartition("@")[2]
-    name = domain if "." in domain and domain.isascii() else "[127.0.0.1]"
-    if login.tls == "implicit":
-        return smtplib.SMTP_SSL(
-            login.host, login.port, name, timeout=login.timeout, context=context
-        )
-    return smtplib.SMTP(login.host, login.port, name, timeout=login.timeout)
-
-
-def _context(login: SmtpLogin) -> ssl.SSLContext:
-    pem = login.ca if "-----BEGIN" in login.ca else None
-    try:
-        context = ssl.create_default_context(
-            cafile=login.ca if login.ca and not pem else None, cadata=pem
-        )
-    except (OSError, ValueError) as error:
-        fault = Fault("", "SMTP Connection, Extra ca", one_line(login.ca, 100), str(error))
-        raise ConfigurationError(fault) from error
-    if not login.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _sign_in(session: smtplib.SMTP, login: SmtpLogin) -> None:
-    """Sign in as Airflow's hook does: only where there is something to sign in with."""
-    user = login.login or login.from_email
-    if login.access_token:
-        answer = f"user={user}\x01auth=Bearer {login.access_token}\x01\x01"
-        # The server's challenge is an error to be acknowledged by an empty line, not by the token.
-        session.auth("XOAUTH2", lambda challenge=None: answer if challenge is None else "")
-    elif not (login.login and login.password):
-        return
-    elif (login.login + login.password).isascii():
-        session.login(login.login, login.password)
-    else:
-        _sign_in_plainly(session, login)
-
-
-def _sign_in_plainly(session: smtplib.SMTP, login: SmtpLogin) -> None:
-    """AUTH PLAIN in UTF-8 (RFC 4616): smtplib's own raises on a password beyond ASCII."""
-    credentials = base64.b64encode(f"\0{login.login}\0{login.password}".encode()).decode()
-    code, text = session.docmd("AUTH", f"PLAIN {credentials}")
-    if code not in (235, 503):
-        raise smtplib.SMTPAuthenticationError(code, text)
-
-
-def _words(error: Exception, login: SmtpLogin) -> str:
-    if isinstance(error, smtplib.SMTPServerDisconnected) and isinstance(error.__context__, OSError):
-        error = error.__context__  # smtplib hides a time-out in it
-    match error:
-        case socket.gaierror():
-            words = f"the host name is not known ({error.strerror})"
-        case TimeoutError():
-            words = f"no answer within {login.timeout:g} s (host, port, or TLS mode {login.tls}?)"
-        case ConnectionRefusedError():
-            words = "nothing listens there (port?)"
-        case ssl.SSLCertVerificationError():
-            words = f"its certificate is not trusted: {error.verify_message}"
-        case ssl.SSLError():
-            words = f"no TLS could be agreed on ({error.reason}); TLS mode {login.tls}?"
-        case smtplib.SMTPAuthenticationError():
-            words = f"it refuses the login: {error.smtp_code} {_said(error.smtp_error)}"
-        case smtplib.SMTPNotSupportedError() if "STARTTLS" in str(error):
-            words = "it offers no STARTTLS; nothing is sent in clear unless disable_tls says so"
-        case smtplib.SMTPResponseException():
-            words = f"it answers {error.smtp_code} {_said(error.smtp_error)}"
-        case _:
-            words = one_line(str(error), 300)
-    return words
-
-
-def _said(text: bytes | str) -> str:
-    decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return one_line(decoded, 300)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mailticket.errors import ConfigurationError, ConnectionMissing, Fault
+from mailticket.keeper import Keeper
+from mailticket.oauth import OAUTH_EXTRA, OAuthClient, client_from
 
 Tls = Literal["implicit", "starttls", "none"]
 
@@ -31,6 +33,10 @@ class SmtpLogin:
     password: str = field(default="", repr=False)
     access_token: str = field(default="", repr=False)
     """With one, the sign-in is XOAUTH2 and the password unused."""
+    oauth: OAuthClient | None = None
+    """By which a token is fetched, where none is given."""
+    keeper: Keeper | None = field(default=None, repr=False, compare=False)
+    """Asked before each sign-in; None: every sign-in is tried at once."""
     tls: Tls = "implicit"
     verify: bool = True
     ca: str = ""
@@ -56,18 +62,22 @@ def smtp_login_from(
     """Read an Airflow Connection of type ``smtp``; ``extra`` is its Extra, decoded.
 
     As Airflow's: ``disable_ssl``, ``disable_tls``, ``timeout``, ``from_email``, ``ssl_context``
-    (``none``: not verified), ``auth_type`` with ``access_token``. Ours: ``tls``, which goes before
-    the two ``disable_…``, ``ca`` and ``data_timeout``.
+    (``none``: not verified), ``auth_type`` with ``access_token``, or with ``client_id``,
+    ``client_secret``, ``tenant_id`` and ``scope``. Ours: ``tls``, which goes before the two
+    ``disable_…``, ``ca``, ``data_timeout``, ``token_url``, ``refresh_token``, ``service_account``.
     """
     if not host:
         raise ConnectionMissing("the SMTP Connection has no host")
     tls = _tls(extra)
+    token = _access_token(extra)
+    oauth = None if token else _oauth(extra, login or str(extra.get("from_email") or ""))
     return SmtpLogin(
         host=host,
         port=port or _PORTS[tls],
         login=login or "",
         password=password or "",
-        access_token=_access_token(extra),
+        access_token=token,
+        oauth=oauth,
         tls=tls,
         verify=_choice(extra, "ssl_context", ("default", "none")) != "none",
         ca=str(extra.get("ca") or ""),
@@ -93,10 +103,24 @@ def _tls(extra: Mapping[str, object]) -> Tls:
 def _access_token(extra: Mapping[str, object]) -> str:
     if _choice(extra, "auth_type", ("basic", "oauth2")) != "oauth2":
         return ""
-    token = str(extra.get("access_token") or "")
-    if not token:
-        raise ConnectionMissing("the SMTP Connection: auth_type oauth2 needs an access_token")
-    return token
+    return str(extra.get("access_token") or "")
+
+
+def _oauth(extra: Mapping[str, object], login: str) -> OAuthClient | None:
+    """Say how a token is fetched, Airflow's own ``tenant_id`` included."""
+    if _choice(extra, "auth_type", ("basic", "oauth2")) != "oauth2":
+        return None
+    given = {name: extra.get(name) for name in (*OAUTH_EXTRA, "ca")}
+    tenant = extra.get("tenant_id")
+    if tenant and not given["token_url"]:
+        given["token_url"] = f"microsoft:{tenant}"
+    client = client_from(given, login, "smtp", "SMTP Connection, Extra")
+    if client is None:
+        raise ConnectionMissing(
+            "the SMTP Connection: auth_type oauth2 needs an access_token, or token_url with "
+            "client_id and client_secret, refresh_token or service_account"
+        )
+    return client
 
 
 def _choice(extra: Mapping[str, object], name: str, allowed: tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx  # noqa: TID251 -- it plays an operator
 
 from demo.airflow import USER
 from demo.database import Database

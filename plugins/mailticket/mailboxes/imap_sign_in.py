@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from mailticket import keeper
 from mailticket.errors import SignInRefused
 from mailticket.mailboxes import imap_answer, imap_faults, imap_wire, sasl, server_words
 from mailticket.mailboxes.imap_session import Session, connect
@@ -12,8 +14,15 @@ from mailticket.mailboxes.server_words import readable
 
 
 def open_session(login: MailboxLogin) -> Session:
-    """Connect and sign in; capabilities are those after the sign-in (Dovecot shows MOVE then)."""
-    return sign_in(connect(login))
+    """Connect and sign in; capabilities are those after the sign-in (Dovecot shows MOVE then).
+
+    When it may be tried, and with which token, is the login's keeper's to say.
+    """
+
+    def attempt(token: str) -> Session:
+        return sign_in(connect(replace(login, token=token)))
+
+    return keeper.signed_in(login.keeper, login.token, attempt)
 
 
 def sign_in(wire: imap_wire.Wire) -> Session:
@@ -76,7 +85,7 @@ def _method(session: Session) -> str:
         hint = "use tls = starttls or implicit" if login.tls == "none" else "choose another auth"
         raise SignInRefused(f"{login.server} accepts no password on this connection: {hint}")
     if login.auth == "XOAUTH2" and not login.token:
-        raise SignInRefused(f"there is no token to sign {login.login} in with XOAUTH2")
+        raise server_words.no_token(login)
     if login.auth in mechanisms or not mechanisms:
         return login.auth
     raise SignInRefused(

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mailticket.errors import ConfigurationError, ConnectionMissing, Fault
+from mailticket.keeper import Keeper
+from mailticket.oauth import OAUTH_EXTRA, OAuthClient, client_from
 
 MailProtocol = Literal["imap", "pop3"]
 Tls = Literal["implicit", "starttls", "none"]
@@ -20,8 +22,7 @@ _AUTH: dict[str, tuple[str, ...]] = {
     "imap": _IMAP_AUTH,
     "pop3": ("password", "APOP", *_IMAP_AUTH[1:]),
 }
-_OAUTH_EXTRA = ("token_url", "client_id", "client_secret", "refresh_token", "scope")
-_EXTRA = ("tls", "auth", *_OAUTH_EXTRA, "service_account", "ca", "client_cert", "client_key")
+_EXTRA = ("tls", "auth", *OAUTH_EXTRA, "ca", "client_cert", "client_key")
 # The stock connection form of Airflow's imap provider adds these by itself; they mean nothing here.
 _STOCK_EXTRA = {"use_ssl", "ssl_context"}
 
@@ -51,6 +52,10 @@ class MailboxLogin:
     dialogue: bool = False
     """Log the protocol's dialogue, secrets blanked."""
     protocol: MailProtocol = "imap"
+    oauth: OAuthClient | None = None
+    """By which a token is fetched, with XOAUTH2."""
+    keeper: Keeper | None = field(default=None, repr=False, compare=False)
+    """Asked before each sign-in; None: every sign-in is tried at once, with ``token``."""
 
     @property
     def server(self) -> str:
@@ -80,6 +85,11 @@ def login_from(  # noqa: PLR0917 - the fields of an Airflow Connection
     host = (host or "").strip()
     if not host.isprintable() or any(mark in host for mark in "/@ "):
         faults.append(Fault("", "Connection: host", host, "a bare host name such as mail.example"))
+    try:
+        oauth = client_from(extra, login or "", protocol)
+    except ConfigurationError as error:
+        oauth = None
+        faults += error.faults
     if faults:
         raise ConfigurationError(*faults)
     return MailboxLogin(
@@ -93,6 +103,7 @@ def login_from(  # noqa: PLR0917 - the fields of an Airflow Connection
         client_cert=str(extra.get("client_cert") or ""),
         client_key=str(extra.get("client_key") or ""),
         protocol=protocol,
+        oauth=oauth,
     )
 
 

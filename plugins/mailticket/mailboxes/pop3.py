@@ -83,7 +83,7 @@ class Pop3Mailbox:
         if self._wire and not self._wire.busy:
             return self._wire
         self._drop()
-        wire = pop3_session.sign_in(pop3_session.connect(self._login))
+        wire = pop3_session.open_session(self._login)
         self._wire = wire
         with pop3_session.translated("listing", self._login):
             wire.begin()

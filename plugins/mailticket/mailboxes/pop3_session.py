@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
+from mailticket import keeper
 from mailticket.errors import (
     InsecureConnection,
     MailboxUnavailable,
@@ -106,6 +108,15 @@ def encrypt(wire: Wire) -> Wire:
     return wire
 
 
+def open_session(login: MailboxLogin) -> Wire:
+    """Connect and sign in; when, and with which token, is the login's keeper's to say."""
+
+    def attempt(token: str) -> Wire:
+        return sign_in(connect(replace(login, token=token)))
+
+    return keeper.signed_in(login.keeper, login.token, attempt)
+
+
 def sign_in(wire: Wire) -> Wire:
     """Sign in on a greeted wire; hangs up when refused."""
     login = wire.login
@@ -126,7 +137,7 @@ def _method(login: MailboxLogin, known: Capabilities) -> str:
     """Choose the way to sign in; raises ``SignInRefused`` when the server does not offer it."""
     offered = known.get("SASL", [])
     if login.auth == "XOAUTH2" and not login.token:
-        raise SignInRefused(f"there is no token to sign {login.login} in with XOAUTH2")
+        raise server_words.no_token(login)
     if login.auth == "password":
         return "PLAIN" if known and "USER" not in known and "PLAIN" in offered else "password"
     if login.auth == "APOP" or not offered or login.auth in offered:

@@ -23,6 +23,10 @@ _PASSING_WORDS = re.compile(
 _REFUSING_WORDS = re.compile(
     r"password|credential|invalid|incorrect|denied|login fail|failed login|attempts", re.IGNORECASE
 )
+_XOAUTH2_CURE = (
+    "the token was given and is not taken: check that it is for this mailbox (login, scope), that "
+    "the mailbox allows this protocol, and that the application was given the right to open it"
+)
 _NOT_CONNECTED = (
     "; Microsoft 365 says so of a mailbox that is not there, or that the signed-in user or "
     "application has no right to open"
@@ -83,7 +87,17 @@ def sign_in_fault(words: str, login: MailboxLogin) -> MailboxError:
             f"{_NOT_CONNECTED if 'not connected' in words else ''}",
             backoff(words),
         )
+    cure = (
+        _XOAUTH2_CURE if login.auth == "XOAUTH2" else "check login and password in the Connection"
+    )
     return SignInRefused(
-        f"{login.server} refused to sign {login.login} in with {login.auth}: {said}; "
-        f"check login and {'token' if login.auth == 'XOAUTH2' else 'password'} in the Connection"
+        f"{login.server} refused to sign {login.login} in with {login.auth}: {said}; {cure}"
+    )
+
+
+def no_token(login: MailboxLogin) -> SignInRefused:
+    """Say that XOAUTH2 needs what a token is fetched with."""
+    return SignInRefused(
+        f"there is no token to sign {login.login} in with XOAUTH2: put token_url, client_id and "
+        f"client_secret (or refresh_token, or service_account) into the Connection's Extra"
     )

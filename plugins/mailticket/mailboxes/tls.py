@@ -6,11 +6,22 @@ import contextlib
 import ssl
 import tempfile
 from collections.abc import Iterator
+from typing import Protocol
 
 from cryptography import x509
 
 from mailticket.errors import ConfigurationError, Fault, InsecureConnection
 from mailticket.mailboxes.login import MailboxLogin
+
+
+class Peer(Protocol):
+    """Whoever was connected to."""
+
+    @property
+    def server(self) -> str:
+        """Host and port, for people."""
+        ...
+
 
 # OpenSSL's X509_V_ERR_* numbers (x509_vfy.h); for the others OpenSSL's own words serve.
 _WHY = {
@@ -89,16 +100,17 @@ def _as_file(written: str) -> Iterator[str]:
         yield file.name
 
 
-def explain(error: ssl.SSLError, login: MailboxLogin) -> InsecureConnection:
+def explain(error: ssl.SSLError, peer: Peer) -> InsecureConnection:
     """Say why a handshake failed, and what to do about it."""
+    server = peer.server
     if isinstance(error, ssl.SSLCertVerificationError):
         why, cure = _WHY.get(error.verify_code, (f"is refused: {error.verify_message}", ""))
         return InsecureConnection(
-            f"the certificate of {login.server} is not trusted, it {why}"
+            f"the certificate of {server} is not trusted, it {why}"
             f" ({error.verify_message}){f': {cure}' if cure else ''}"
         )
     reason = (error.reason or str(error)).replace("_", " ").lower()
-    return InsecureConnection(f"no TLS with {login.server} ({reason}): {_handshake_cure(reason)}")
+    return InsecureConnection(f"no TLS with {server} ({reason}): {_handshake_cure(reason)}")
 
 
 def _handshake_cure(reason: str) -> str:

@@ -65,6 +65,11 @@ class Database:
         self._connection: Any = None
         self._depth = 0
 
+    @property
+    def in_transaction(self) -> bool:
+        """Tell whether what is written now would be committed with something else."""
+        return self._depth > 0
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit what happens inside, or nothing of it. Nested ones join the outer one."""
