@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from mailticket.airflow_access import Access, in_airflow
 from mailticket.airflow_task import TICKETS, RetryAsTold, check_configuration, take
 from mailticket.config import INBOXES, SETTINGS, Configuration, Inbox, describe_faults
 from mailticket.errors import Fault
-from mailticket.ingest import STEPS
+from mailticket.ingest import SHARED, STEPS
 from mailticket.passage import Counts
 
 PREFIX = "mailticket_inbox_"
@@ -36,6 +36,8 @@ _DEFAULTS = {
 _AFTER_ANYTHING = ("upsert_ticket", "forward_errors", "cleanup", "report")
 """What was read must become tickets, and what is committed must be settled, whatever became of the
 step before. ``report`` sees to it that a failure of any task reddens the run."""
+_AT_ONCE = 4
+"""Tasks of one backlog that work at the same time: other inboxes need workers, too."""
 
 
 def dags() -> Iterator[DAG]:
@@ -107,13 +109,18 @@ def _dag(
 def _tasks(name: str) -> None:
     before: Any = None
     for step in STEPS:
-        current = _task(step)(name)
-        if before is not None:
-            before >> current
+        current = _task(step)
+        if step in SHARED:
+            current = current.partial(inbox=name).expand(batch=before)
+        else:
+            current = current(name)
+            if before is not None:
+                before >> current
         before = current
 
 
-def _task(step: str) -> Callable[[str], Any]:
+def _task(step: str) -> Any:
+    """Make the task of a step; the one before a shared step returns the numbers of its batches."""
     rule = TriggerRule.ALL_DONE if step in _AFTER_ANYTHING else TriggerRule.NONE_FAILED
 
     @task(
@@ -122,9 +129,10 @@ def _task(step: str) -> Callable[[str], Any]:
         doc_md=STEPS[step].__doc__,
         multiple_outputs=False,  # or each count becomes one more request to Airflow's API
         outlets=[TICKETS] if step == "upsert_ticket" else [],
+        max_active_tis_per_dagrun=_AT_ONCE if step in SHARED else None,
     )
-    def task_of_step(inbox: str, **context: Any) -> Counts:
-        return take(step, inbox, context)
+    def task_of_step(inbox: str, batch: int | None = None, **context: Any) -> Counts | list[int]:
+        return take(step, inbox, context, batch)
 
     return task_of_step
 

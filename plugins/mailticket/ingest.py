@@ -36,6 +36,8 @@ STEPS: Mapping[str, Callable[[Passage], Counts]] = {
     "cleanup": cleanup,
     "report": report,
 }
+SHARED = ("parse",)
+"""Tasks may share these, each with batches of its own; the step before numbers the batches."""
 PINS = ("fetch", "filter")
 """Clearing one of these decides anew, under the configuration of now (SPEC 6.4)."""
 
@@ -50,6 +52,8 @@ class Turn:
     step: str
     clear_number: int = 0
     """How often Airflow cleared tasks of the run."""
+    batch: int | None = None
+    """Which part of the step, where several tasks share it; None: all of it."""
 
 
 def begin(db: Database, turn: Turn, current: Callable[[], Inbox], outside: Outside) -> Passage:
@@ -71,7 +75,7 @@ def begin(db: Database, turn: Turn, current: Callable[[], Inbox], outside: Outsi
         run = runs.pin(current(), turn.run, turn.clear_number, acting)
     if turn.step != "report":  # it only counts, and must not wait for the next pass
         runs.take_lease(turn.inbox, turn.run)
-    return Passage(db, runs.configuration(run), run, table(site), outside)
+    return Passage(db, runs.configuration(run), run, table(site), outside, turn.batch)
 
 
 def take_step(p: Passage, step: str) -> Counts:
@@ -83,9 +87,10 @@ def take_step(p: Passage, step: str) -> Counts:
     p.outside.progress(step, 0, None)
     try:
         counts = STEPS[step](p)
-        p.runs.finish_step(p.run, step, counts)
+        p.runs.finish_step(p.run, step, counts, p.batch or 0)
     except Exception:
-        _give_lease_back(p)
+        if p.batch is None:  # others may be at their parts of the step
+            _give_lease_back(p)
         raise
     if step == "cleanup":
         _give_lease_back(p)

@@ -67,6 +67,8 @@ class Passage:
     run: Run
     rules: tuple[Rule, ...]
     outside: Outside
+    batch: int | None = None
+    """What of a step that tasks share is this one's; None: all of it."""
     log: Any = field(default_factory=lambda: structlog.get_logger("mailticket"))
     renewed: list[float] = field(default_factory=lambda: [time.monotonic()])
     """When the lease was last taken, on the monotonic clock."""

@@ -88,19 +88,21 @@ class Arena:
         finally:
             db.close()
 
-    def steps(self, run: str, *steps: str, clear_number: int = 0) -> dict[str, Any]:
+    def steps(
+        self, run: str, *steps: str, clear_number: int = 0, batch: int | None = None
+    ) -> dict[str, Any]:
         """Take some steps of a run, each on a connection of its own, as tasks do."""
         counts: dict[str, Any] = {}
         for step in steps or tuple(STEPS):
-            counts = self._step(run, step, clear_number)
+            counts = self._step(run, step, clear_number, batch)
         return counts
 
-    def _step(self, run: str, step: str, clear_number: int) -> dict[str, Any]:
+    def _step(self, run: str, step: str, clear_number: int, batch: int | None) -> dict[str, Any]:
         access = self.access()
         db = self.store(**access.database_parameters())
         outside = self.wrap(access.outside("mailticket_inbox_support"))
         try:
-            turn = Turn(self.name, run, step, clear_number)
+            turn = Turn(self.name, run, step, clear_number, batch)
             passage = begin(db, turn, lambda: access.inbox(self.name), outside)
             return take_step(passage, step)
         finally:

@@ -19,6 +19,11 @@ from mailticket.store.postgres import Row
 BATCH, BATCH_BYTES = 100, 16 * 1024**2
 """Header sections that are read together; one alone may be bigger."""
 
+PARSED_MESSAGES, PARSED_BYTES = 1000, 128 * 1024**2
+"""What one task parses: few tasks do much each, since starting one costs a second."""
+MOST_BATCHES = 500
+"""Airflow maps a task over 1,024 at the most (``max_map_length``)."""
+
 
 def filter_messages(p: Passage) -> Counts:
     """Ask the rules of the first phase about each new message of the run."""
@@ -33,7 +38,13 @@ def filter_messages(p: Passage) -> Counts:
         p.keep_lease()
         p.outside.progress("filter", done, len(pending))
     save_big(p)
-    return {"accepted": accepted, "decided": len(pending) - accepted, "reopened": reopened}
+    batches = p.attempts.number_batches(p.run, PARSED_MESSAGES, PARSED_BYTES, MOST_BATCHES)
+    return {
+        "accepted": accepted,
+        "decided": len(pending) - accepted,
+        "reopened": reopened,
+        "batches": batches,
+    }
 
 
 def _batches(pending: Iterable[tuple[int, int]]) -> Iterator[list[int]]:

@@ -22,10 +22,13 @@ GROUP_MESSAGES, GROUP_BYTES = 25, 8 * 1024**2
 
 
 def parse_messages(p: Passage) -> Counts:
-    """Decode each accepted message of the run and ask the rules of the second phase."""
+    """Decode each accepted message of the run and ask the rules of the second phase.
+
+    Of one batch, where tasks share the work: no message is in two of them.
+    """
     if p.run.clear_number:
-        p.attempts.reopen_for_parse(p.run)
-    accepted = p.attempts.pending(p.run, "accepted")
+        p.attempts.reopen_for_parse(p.run, p.batch)
+    accepted = p.attempts.pending(p.run, "accepted", p.batch)
     parsed = done = 0
     for portion in portions(p, accepted):
         for group in _groups(readings(p, portion)):
@@ -33,7 +36,7 @@ def parse_messages(p: Passage) -> Counts:
             done += len(group)
             p.outside.progress("parse", done, len(accepted))
             p.keep_lease()
-    found = second_look(p)
+    found = second_look(p) if p.batch in (None, 1) else 0
     return {"parsed": parsed, "decided": len(accepted) - parsed, "found_automatic": found}
 
 

@@ -24,7 +24,7 @@ def upsert_tickets(p: Passage) -> Counts:
     """Take the run's parsed messages in the mailbox's order, each by itself."""
     if p.run.clear_number:
         p.attempts.reopen_for_upsert(p.run)
-    pending = p.attempts.pending(p.run, "parsed")
+    pending = p.attempts.parsed_in_order(p.run)
     counts: Counts = {}
     for done, attempt in enumerate(pending, 1):
         outcome = _one(p, attempt)

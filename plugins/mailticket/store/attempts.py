@@ -67,13 +67,25 @@ class Attempts:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def pending(self, run: Run, stage: Stage) -> list[int]:
+    def pending(self, run: Run, stage: Stage, batch: int | None = None) -> list[int]:
         """Give the run's undecided attempts at a stage, in the mailbox's order."""
-        return [row["attempt"] for row in self._db.rows("pending", run=run.id, stage=stage)]
+        rows = self._db.rows("pending", run=run.id, stage=stage, batch=batch)
+        return [row["attempt"] for row in rows]
+
+    def parsed_in_order(self, run: Run) -> list[int]:
+        """Give what may become tickets now, in the mailbox's order."""
+        return [row["attempt"] for row in self._db.rows("parsed_in_order", run=run.id)]
+
+    def number_batches(self, run: Run, messages: int, octets: int, batches: int) -> int:
+        """Spread what is to be parsed over at most so many batches; give how many these are."""
+        given: int = self._db.value(
+            "number_batches", run=run.id, messages=messages, bytes=octets, batches=batches
+        )
+        return given
 
     def pending_headers(self, run: Run) -> list[tuple[int, int]]:
         """Give what no rule was asked about yet, with the bytes of each header section."""
-        rows = self._db.rows("pending", run=run.id, stage="fetched")
+        rows = self._db.rows("pending", run=run.id, stage="fetched", batch=None)
         return [(row["attempt"], row["header_size"]) for row in rows]
 
     def begun(self, attempts: Sequence[int]) -> set[int]:
@@ -174,10 +186,11 @@ class Attempts:
         )
         return self._reopen(run, IN_ERROR, everywhere, "fetched", ())
 
-    def reopen_for_parse(self, run: Run) -> int:
-        """Open new attempts for what failed in ``parse`` or after it."""
+    def reopen_for_parse(self, run: Run, batch: int | None = None) -> int:
+        """Open new attempts for what failed in ``parse`` or after it; of one batch, or of all."""
         decided_in = ("parse", "upsert_ticket")
-        return self._reopen(run, IN_ERROR[:1], decided_in, "accepted", (Phase.HEADERS,))
+        kept = (Phase.HEADERS,)
+        return self._reopen(run, IN_ERROR[:1], decided_in, "accepted", kept, batch=batch)
 
     def reopen_for_upsert(self, run: Run) -> int:
         """Open new attempts for what failed in ``upsert_ticket``."""
@@ -191,6 +204,8 @@ class Attempts:
         decided_in: Sequence[str],
         stage: Stage,
         kept: Sequence[Phase],
+        *,
+        batch: int | None = None,
     ) -> int:
         rows = self._db.rows(
             "reopen",
@@ -201,6 +216,7 @@ class Attempts:
             decided_in=list(decided_in),
             stage=stage,
             kept=[phase.value for phase in kept],
+            batch=batch,
         )
         return len(rows)
 

@@ -98,13 +98,14 @@ class Runs:
             return None
         return dict(row["counts"]) if row["clear_number"] == run.clear_number else {}
 
-    def finish_step(self, run: Run, step: str, counts: Mapping[str, Any]) -> None:
-        """Remember that a step came to its end."""
+    def finish_step(self, run: Run, step: str, counts: Mapping[str, Any], batch: int = 0) -> None:
+        """Remember that a step, or its work on one batch, came to its end."""
         self._db.rows(
             "finish_step",
             run=run.id,
             step=step,
             clear_number=run.clear_number,
+            batch=batch,
             counts=json_value(dict(counts)),
         )
 

@@ -2,7 +2,37 @@
 SELECT a.id AS attempt, a.message, m.header_size
   FROM mailticket.attempt a JOIN mailticket.message m ON m.attempt = a.id
  WHERE a.run = %(run)s AND a.status = 'new' AND a.stage = %(stage)s
+   AND (%(batch)s::int IS NULL OR coalesce(a.batch, 1) = %(batch)s)
  ORDER BY a.message
+
+-- name: parsed_in_order
+-- What is parsed, up to the first message that no task came to: the order of the mailbox is that of
+-- the effects. One whose decoding ended its task each time (`tries`) holds nobody up.
+SELECT a.id AS attempt
+  FROM mailticket.attempt a JOIN mailticket.message m ON m.attempt = a.id
+ WHERE a.run = %(run)s AND a.status = 'new' AND a.stage = 'parsed'
+   AND a.message < coalesce((
+       SELECT min(b.message) FROM mailticket.attempt b JOIN mailticket.message n ON n.attempt = b.id
+        WHERE b.run = %(run)s AND b.status = 'new' AND b.stage = 'accepted'
+          AND b.tries = 0), 9223372036854775807)
+ ORDER BY a.message
+
+-- name: number_batches
+-- In the mailbox's order, each batch of so many messages and bytes at the most, or of one message.
+WITH volume AS (
+    SELECT a.id, row_number() OVER w - 1 AS before, sum(m.size) OVER w - m.size AS bytes_before,
+           count(*) OVER () AS messages, sum(m.size) OVER () AS bytes
+      FROM mailticket.attempt a JOIN mailticket.message m ON m.attempt = a.id
+     WHERE a.run = %(run)s AND a.status = 'new' AND a.stage = 'accepted'
+    WINDOW w AS (ORDER BY a.message)),
+numbered AS (
+    SELECT id, dense_rank() OVER (ORDER BY greatest(
+               before / greatest(%(messages)s, messages / %(batches)s + 1),
+               floor(bytes_before / greatest(%(bytes)s, bytes / %(batches)s + 1)))) AS batch
+      FROM volume),
+given AS (
+    UPDATE mailticket.attempt a SET batch = n.batch FROM numbered n WHERE a.id = n.id)
+SELECT coalesce(max(batch), 0)::int AS batches FROM numbered
 
 -- name: begun
 SELECT id AS attempt FROM mailticket.attempt WHERE id = ANY (%(attempts)s) AND tries > 0
@@ -106,10 +136,13 @@ WITH again AS (
     SELECT a.* FROM mailticket.attempt a JOIN mailticket.message m ON m.attempt = a.id
      WHERE a.run = %(run)s AND a.clear_number < %(clear_number)s
        AND a.status::text = ANY (%(statuses)s) AND a.decided_in = ANY (%(decided_in)s)
+       AND (%(batch)s::int IS NULL OR coalesce(a.batch, 1) = %(batch)s)
        FOR UPDATE OF a),
 opened AS (
-    INSERT INTO mailticket.attempt (message, n, run, clear_number, configuration, stage, steps)
-    SELECT message, n + 1, run, %(clear_number)s, %(configuration)s, %(stage)s::mailticket.stage,
+    INSERT INTO mailticket.attempt
+           (message, n, run, batch, clear_number, configuration, stage, steps)
+    SELECT message, n + 1, run, batch, %(clear_number)s, %(configuration)s,
+           %(stage)s::mailticket.stage,
            coalesce((SELECT jsonb_agg(s) FROM jsonb_array_elements(steps) s
                       WHERE s ->> 'phase' = ANY (%(kept)s)), '[]')
       FROM again

@@ -34,14 +34,14 @@ ON CONFLICT (hash) DO NOTHING
 SELECT document FROM mailticket.configuration WHERE hash = %(hash)s
 
 -- name: finish_step
-INSERT INTO mailticket.run_step (run, step, clear_number, counts)
-VALUES (%(run)s, %(step)s, %(clear_number)s, %(counts)s)
-ON CONFLICT (run, step, clear_number)
+INSERT INTO mailticket.run_step (run, step, clear_number, batch, counts)
+VALUES (%(run)s, %(step)s, %(clear_number)s, %(batch)s, %(counts)s)
+ON CONFLICT (run, step, clear_number, batch)
 DO UPDATE SET finished_at = now(), counts = excluded.counts
 
 -- name: step_finished
 SELECT counts, clear_number FROM mailticket.run_step
- WHERE run = %(run)s AND step = %(step)s ORDER BY clear_number DESC LIMIT 1
+ WHERE run = %(run)s AND step = %(step)s AND batch = 0 ORDER BY clear_number DESC LIMIT 1
 
 -- name: finish_run
 UPDATE mailticket.run SET finished_at = now() WHERE id = %(run)s
