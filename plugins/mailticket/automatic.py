@@ -14,14 +14,14 @@ _DAEMON = re.compile(
     r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|bounces?)(?:[@+]|$)", re.IGNORECASE
 )
 _POSTMASTER = re.compile(
-    r"^(?:postmaster|mdaemon|system administrator|mail delivery)", re.IGNORECASE
+    r"^(?:post[-_ ]?master|mdaemon|system administrator|mail delivery)", re.IGNORECASE
 )
 _AUTO_SUBJECT = re.compile(
     r"^\W*(?:(?:re|aw)\s*:\s*)?(?:auto(?:matic|mated|matisch\w*|mática|matyczn\w*|matisk\w*)?"
     r"[ -]?(?:reply|response|responder|antwort|antwoord|svar)\b|out of (?:the )?office"
     r"|abwesen(?:d|heit)|réponse automatique|absence du bureau|risposta automatica"
     r"|respuesta automática|resposta automática|odpowiedź automatyczna|automatyczna odpowiedź"
-    r"|автоответ|自动回复|自動回覆|自動返信|autoreply|vacation\b)",
+    r"|автоответ|自动回复|自動回覆|自動返信|autoreply|vacation\b|auto:\s)",
     re.IGNORECASE,
 )
 # Fields that only automatic answers carry; a value that says no is none.
@@ -62,7 +62,9 @@ def looks_automatic(subject: str) -> bool:
 
 
 def from_daemon(sender: str) -> bool:
-    """Tell whether a From field, as text, is a mail system's own name."""
+    """Tell whether a From field, as text, is a mail system's own name, or nobody's (``<>``)."""
+    if sender.rstrip().endswith("<>"):
+        return True
     return any(map(_POSTMASTER.match, _names(sender))) or from_mailer_daemon(sender)
 
 
@@ -91,9 +93,10 @@ def _report(section: FieldSection) -> Automatic | None:
     kind = declared.get("report-type").strip().lower()
     if declared.value == "message/delivery-status":
         return Automatic("bounce", "Content-Type: message/delivery-status")
-    if declared.value != "multipart/report":
+    named = declared.value.startswith("multipart/") and kind  # gateways rewrap reports as mixed
+    if declared.value != "multipart/report" and not named:
         return None
-    reason = f"Content-Type: multipart/report; report-type={kind or 'unknown'}"
+    reason = f"Content-Type: {declared.value}; report-type={kind or 'unknown'}"
     if kind == "disposition-notification":
         return Automatic("auto-reply", reason)
     if kind == "tlsrpt":
