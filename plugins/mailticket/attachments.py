@@ -22,6 +22,7 @@ from mailticket.sieve import Sieve
 
 FORWARDED = frozenset({"message/rfc822", "message/global"})
 _HEADER_AT_MOST = 64 * 1024
+_MOST_NOTES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ def collected(
     shown = _with_inline(found, references)
     sieve = Sieve(options)
     judged = [sieve.judged(attachment) for attachment in shown]
-    return Attached(tuple(_without_repeats(judged)), tuple(dict.fromkeys(defects)))
+    said = dict.fromkeys((*defects, *sieve.notes[:_MOST_NOTES]))
+    return Attached(tuple(_without_repeats(judged)), tuple(said))
 
 
 def _from_parts(parts: Iterable[Part], namer: _Namer, defects: list[str]) -> Iterator[Attachment]:

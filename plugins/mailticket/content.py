@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mailticket import containers, invitation, signed
+from mailticket import containers, invitation, magic, signed, uuencode
 from mailticket.body import Source, source_of
 from mailticket.choice import Choice, choose
 from mailticket.embedded import Embedded, extracted
@@ -37,14 +37,14 @@ def read_content(raw: bytes, section: FieldSection, options: ParseOptions) -> Co
         tree, choice = inner
     found = _Found([], [])
     source = _source(choice, found)
-    html, images = extracted(source.text) if source.content_type == "text/html" else ("", ())
+    inside = extracted(source.text if source.content_type == "text/html" else "")
     return Content(
-        source=replace(source, text=html) if images else source,
+        source=replace(source, text=inside.html) if inside.html else source,
         attached=tuple(choice.attached),
-        files=(*images, *found.files),
+        files=(*inside.files, *found.files),
         encrypted=choice.encrypted or signed.is_encrypted(source.text),
         complete=tree.complete,
-        defects=(*tree.defects, *found.defects),
+        defects=(*tree.defects, *inside.defects, *found.defects),
     )
 
 
@@ -76,8 +76,21 @@ def _source(choice: Choice, found: _Found) -> Source:
     if not source.text.strip():
         source = _invitation(choice) or source
     if source.content_type == "text/plain":
-        return replace(source, text=signed.without_armour(source.text))
+        text = _without_files(source.text, found)
+        return replace(source, text=signed.without_armour(text))
     return source
+
+
+def _without_files(text: str, found: _Found) -> str:
+    """Make attachments of the files that stand in a text."""
+    decoded = uuencode.taken_out(text)
+    found.files.extend(
+        Embedded(
+            magic.best_type("", magic.sniff(octets), magic.type_of_name(name)), "", octets, name
+        )
+        for name, octets in decoded.files
+    )
+    return decoded.text
 
 
 def _opened(choice: Choice, found: _Found, source: Source) -> Source:

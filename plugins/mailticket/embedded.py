@@ -5,17 +5,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from hashlib import sha256
+from html import unescape
 from urllib.parse import unquote, unquote_to_bytes
 
+from mailticket import magic
 from mailticket.transfer import base64_octets
 
 _DATA_URL = re.compile(
-    r"""(?P<quote>["'(=])\s{0,5}data:(?P<type>image/[\w.+-]{1,60})(?P<rest>[^,"'()<>\s]{0,100}),"""
-    r"""(?P<content>[^"'()<>]*)""",
+    r"""(?:=\s{0,5}(?:(?P<double>")|(?P<single>')|)|(?P<style>\(\s{0,5}["']?))\s{0,5}data:"""
+    r"""(?P<url>(?(double)[^"]*|(?(single)[^']*|(?(style)[^"'()<>]*|[^\s>"']*))))""",
+    re.IGNORECASE,
+)
+"""In an attribute, which its quotes end, or in CSS."""
+_HEAD = re.compile(
+    r"""(?P<type>[\w.+-]{1,60}/[\w.+-]{1,60}|)(?P<rest>(?:;[\w-]{1,40}(?:=(?:"[^"]{0,200}"|[^,;"]{0,200}))?)*+),""",
     re.IGNORECASE,
 )
 _CID = re.compile(r"""["'(=]\s*cid:([^"'()<>]{1,1000})""", re.IGNORECASE)
 _MOST = 500
+_NAME = re.compile(r""";(?:file)?name="?([^";]{1,200})""", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +37,70 @@ class Embedded:
     left_out: str | None = None
 
 
-def extracted(html: str) -> tuple[str, tuple[Embedded, ...]]:
-    """Replace ``data:`` images by ``cid:`` references; the same image gets the same Content-ID."""
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """HTML without ``data:`` URLs, the files that stood in them, and what was left out."""
+
+    html: str
+    files: tuple[Embedded, ...] = ()
+    defects: tuple[str, ...] = ()
+
+
+def extracted(html: str) -> Extracted:
+    """Replace ``data:`` images by ``cid:`` references; the same image gets the same Content-ID.
+
+    Another file in base64 becomes an attachment, and what referred to it refers to nothing.
+    """
     if "data:" not in html.lower():
-        return html, ()
+        return Extracted(html)
     found: dict[str, Embedded] = {}
+    defects: dict[str, None] = {}
 
     def replace(match: re.Match[str]) -> str:
-        octets = _octets(match["rest"], match["content"])
-        content_id = f"{sha256(octets).hexdigest()[:32]}@data-url"
-        if not octets or (len(found) >= _MOST and content_id not in found):
-            return match["quote"]
-        found.setdefault(content_id, Embedded(match["type"].lower(), content_id, octets))
-        return f"{match['quote']}cid:{content_id}"
+        before = match[0][: match.start("url") - match.start() - len("data:")]
+        file = _file(match)
+        if file is None and _is_image(match["url"]):
+            defects["an image within the HTML cannot be decoded: it is left out"] = None
+            return before
+        if file is None:
+            return match[0]
+        if len(found) >= _MOST and file.content_id not in found:
+            defects[f"more than {_MOST} files within the HTML: the others are left out"] = None
+            return before
+        found.setdefault(file.content_id, file)
+        return f"{before}cid:{file.content_id}" if _is_image(file.content_type) else before
 
-    return _DATA_URL.sub(replace, html), tuple(found.values())
+    written = _DATA_URL.sub(replace, html)
+    return Extracted(written, tuple(found.values()), tuple(defects))
 
 
-def _octets(parameters: str, content: str) -> bytes:
-    if parameters.lower().endswith(";base64"):
+def _is_image(content_type: str) -> bool:
+    return content_type[:6].lower() == "image/"
+
+
+def _file(match: re.Match[str]) -> Embedded | None:
+    """Decode an image, or another file in base64; a font of a style sheet is none."""
+    url = unescape(match["url"]) if "&" in match["url"] else match["url"]
+    head = _HEAD.match(url)
+    if head is None:
+        return None
+    content_type, parameters = head["type"].lower(), head["rest"].lower()
+    is_base64 = parameters.rstrip().endswith(";base64")
+    if not _is_image(content_type) and (
+        not is_base64 or match["style"] or content_type.startswith(("text/", "font/"))
+    ):
+        return None
+    octets = _octets(url[head.end() :], is_base64=is_base64)
+    if not octets:
+        return None
+    content_type = magic.best_type(content_type, magic.sniff(octets), "")
+    name = _NAME.search(unquote(head["rest"]))
+    content_id = f"{sha256(octets).hexdigest()[:32]}@data-url"
+    return Embedded(content_type, content_id, octets, name[1] if name else "")
+
+
+def _octets(content: str, *, is_base64: bool) -> bytes:
+    if is_base64:
         return base64_octets(unquote(content).encode("ascii", "ignore"))
     return unquote_to_bytes(content)
 

@@ -17,6 +17,8 @@ class Sieve:
     def __init__(self, options: ParseOptions) -> None:
         self.options = options
         self.pixels_left = 2 * options.limits.image_pixels
+        self.notes: list[str] = []
+        """What was done to images that stay, and what should have been."""
 
     def judged(self, attachment: Attachment) -> Attachment:
         """Say why an attachment is left out, or give it back, reduced if it is too big."""
@@ -35,6 +37,8 @@ class Sieve:
             size = f"{info.width}x{info.height}, smallest is {smallest[0]}x{smallest[1]}"
             return replace(attachment, left_out=f"image of {size}")
         if info.width * info.height > self.options.limits.image_pixels:
+            size = f"{info.width}x{info.height}"
+            self._note(attachment, f"image of {size} attached unopened (limit_image_pixels)")
             return replace(attachment, inline=False)
         if largest is None or (info.width <= largest[0] and info.height <= largest[1]):
             return attachment
@@ -43,11 +47,19 @@ class Sieve:
     def _reduced(
         self, attachment: Attachment, info: images.ImageInfo, largest: tuple[int, int]
     ) -> Attachment:
+        size = f"image of {info.width}x{info.height}"
         self.pixels_left -= info.width * info.height * min(info.frames, MAX_FRAMES)
-        if self.pixels_left < 0:
+        limit = self.options.limits.image_pixels
+        smaller = images.reduce(attachment.data, largest, limit) if self.pixels_left >= 0 else None
+        now = images.inspect(smaller) if smaller else None
+        if smaller is None or now is None:
+            self._note(attachment, f"{size} cannot be reduced: attached as it is")
             return attachment
-        smaller = images.reduce(attachment.data, largest, self.options.limits.image_pixels)
-        return replace(attachment, data=smaller) if smaller else attachment
+        self._note(attachment, f"{size} reduced to {now.width}x{now.height}")
+        return replace(attachment, data=smaller)
+
+    def _note(self, attachment: Attachment, what: str) -> None:
+        self.notes.append(f"{attachment.filename}: {what}")
 
 
 def excluded(attachment: Attachment, entries: Iterable[str]) -> str | None:

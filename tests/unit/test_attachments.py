@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import random
 
 import pytest
 from PIL import Image  # noqa: TID251 - the tests need a picture
@@ -84,10 +85,74 @@ def test_a_wildcard_looks_at_the_bytes_too() -> None:
 
 def test_an_image_that_is_too_big_is_reduced_and_stays_inline() -> None:
     raw = related(b'<p><img src="cid:one@x"></p>', picture(800, 400))
-    found = parse(raw, ParseOptions(images_maximum_size=(200, 200))).attachments[0]
+    message = parse(raw, ParseOptions(images_maximum_size=(200, 200)))
+    found = message.attachments[0]
     info = inspect(found.data)
     assert info is not None
+    assert message.defects == ("a.png: image of 800x400 reduced to 200x100",)
     assert (info.width, info.height, found.inline, found.left_out) == (200, 100, True, None)
+
+
+def test_an_image_that_cannot_be_reduced_stays_as_it_is_and_that_is_said() -> None:
+    broken = picture(800, 400)[:60]
+    raw = related(b'<p><img src="cid:one@x"></p>', broken)
+    message = parse(raw, ParseOptions(images_maximum_size=(200, 200)))
+    assert [each.data for each in message.attachments] == [broken]
+    assert message.defects == ("a.png: image of 800x400 cannot be reduced: attached as it is",)
+
+
+def test_a_big_image_within_the_html_becomes_an_attachment_that_is_shown() -> None:
+    written = io.BytesIO()
+    Image.frombytes("RGB", (800, 800), random.Random(1).randbytes(800 * 800 * 3)).save(
+        written, "PNG"
+    )
+    url = b"data:image/png;base64," + base64.b64encode(written.getvalue())
+    html = HEAD + b"Content-Type: text/html\r\n\r\n"
+    message = parse(html + b'<p>see<img src="' + url + b'"></p>')
+    assert [(each.size, each.inline) for each in message.attachments] == [
+        (len(written.getvalue()), True)
+    ]
+    assert 'src="cid:' in message.body.html
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        '"data:image/png;base64,{}"',
+        "'data:image/png;base64,{}'",
+        "data:image/png;base64,{}",
+        "'data:image/png;charset=utf-8;name=\"a.png\";base64,{}'",
+        '"data:image/png;name=a(1).png;base64,{}"',
+        '" data:;base64,{}"',
+        '"data:application/octet-stream;base64,{}"',
+        '"data:image/png;base64&#44;{}"',
+    ],
+)
+def test_an_image_within_the_html_is_attached_however_its_url_is_written(url: str) -> None:
+    image = picture(200, 50)
+    tag = f"<p><img src={url.format(base64.b64encode(image).decode())}></p>".encode()
+    message = parse(HEAD + b"Content-Type: text/html\r\n\r\n" + tag)
+    assert [(each.data, each.inline) for each in message.attachments] == [(image, True)]
+
+
+def test_an_image_within_the_html_that_cannot_be_decoded_is_named() -> None:
+    html = b"Content-Type: text/html\r\n\r\n<p>a<img src='data:image/png;base64,%%%'>b</p>"
+    message = parse(HEAD + html)
+    assert message.body.html == "<p>ab</p>"
+    assert message.defects == ("an image within the HTML cannot be decoded: it is left out",)
+
+
+def test_a_file_within_the_html_becomes_an_attachment_but_no_font_and_no_page() -> None:
+    html = (
+        b"Content-Type: text/html\r\n\r\n<style>@font-face{src:url(data:font/woff2;base64,AAAA)}"
+        b"</style><a href='data:text/html;base64,AAAA'>p</a>"
+        b"<a href='data:application/pdf;name=bill.pdf;base64,JVBERi0xLjQK'>bill</a>"
+    )
+    message = parse(HEAD + html)
+    assert [(each.filename, each.data) for each in message.attachments] == [
+        ("bill.pdf", b"%PDF-1.4\n")
+    ]
+    assert "data:" not in message.body.html
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,9 @@ def test_an_image_beyond_the_pixel_limit_stays_unopened() -> None:
     raw = MIXED + b"--b\r\nContent-Type: image/png; name=a.png\r\n\r\n" + png + b"\r\n--b--\r\n"
     message = parse(raw, ParseOptions(images_maximum_size=(100, 100)))
     assert [(each.data, each.inline) for each in message.attachments] == [(png, False)]
+    assert message.defects == (
+        "a.png: image of 30000x30000 attached unopened (limit_image_pixels)",
+    )
 
 
 PIECES = st.sampled_from(
