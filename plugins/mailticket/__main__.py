@@ -47,12 +47,20 @@ def _command(name: str) -> Command:
         from mailticket.commands import importing  # noqa: PLC0415
 
         return importing.import_rows
+    if name == "outbox":
+        from mailticket.commands import outbox  # noqa: PLC0415
+
+        return outbox.outbox
+    if name == "check":
+        from mailticket.commands import checking  # noqa: PLC0415
+
+        return checking.check_inbox
     from mailticket.commands import operating  # noqa: PLC0415
 
     commands: dict[str, Command] = {
-        "check": operating.check_inbox,
         "run": operating.run,
         "migrate": operating.migrate_database,
+        "reseal": operating.reseal_tokens,
         "reset": operating.reset,
         "ignore": operating.ignore,
     }
@@ -74,11 +82,18 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _inbox_commands(commands)
     _message_commands(commands)
+    _outbox_command(commands)
     _explain_command(commands)
     rows = commands.add_parser("import", help="add or change rows from a CSV file")
     rows.add_argument("kind", choices=("organizations", "persons", "services", "teams"))
     rows.add_argument("file", help="CSV in UTF-8 with a header row of column names; - for stdin")
     commands.add_parser("migrate", help="bring the schema mailticket to this version")
+    reseal = commands.add_parser("reseal", help="encrypt kept tokens with the first Fernet key")
+    reseal.add_argument(
+        "--forget",
+        action="store_true",
+        help="drop them instead: the key they were kept with is lost",
+    )
     return parser
 
 
@@ -94,10 +109,29 @@ def _message_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
     reset = commands.add_parser("reset", help="make messages new: the next run decides them again")
     ignore = commands.add_parser("ignore", help="set messages aside for good")
     for command in (reset, ignore):
-        command.add_argument(
-            "messages", nargs="+", metavar="MESSAGE", help="number of a message, or Message-ID"
+        which = command.add_mutually_exclusive_group(required=True)
+        which.add_argument(
+            "messages",
+            nargs="*",
+            default=[],
+            metavar="MESSAGE",
+            help="number of a message, or Message-ID",
         )
+        which.add_argument("--held", metavar="INBOX", help="all of an inbox that wait for a person")
     ignore.add_argument("--reason", default="set aside from the shell")
+
+
+def _outbox_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    outbox = commands.add_parser("outbox", help="list the mail that was not sent, and release it")
+    outbox.add_argument("--inbox", help="of this inbox only")
+    outbox.add_argument(
+        "--release",
+        nargs="+",
+        type=int,
+        default=[],
+        metavar="ID",
+        help="send these after all, whatever the caps say; a refused or unanswered one once more",
+    )
 
 
 def _explain_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -16,6 +16,7 @@ from mailticket.config import Inbox
 from mailticket.draft import Draft
 from mailticket.message import Automatic, HeaderSection
 from mailticket.sanitise import storable
+from mailticket.storm import Storm
 from mailticket.ticket import Match, Person, TicketClass, TicketFacts
 
 Outcome = Literal["hit", "miss", "skipped"]
@@ -76,6 +77,8 @@ class Ruling:
 
     verdict: Verdict
     reason: str
+    storm: Storm | None = None
+    """What it is held for, so that one storm is told once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +203,7 @@ def _understood(rule: Rule, answer: object) -> Ruling | Miss | None:
         case Miss(detail):
             return Miss(_told(detail))
         case Ruling(verdict, reason) if Verdict(verdict) not in _FOR_PLANNING:
-            return Ruling(Verdict(verdict), _told(reason))
+            return Ruling(Verdict(verdict), _told(reason), answer.storm)
     what = answer.verdict if isinstance(answer, Ruling) else type(answer).__name__
     return Ruling(Verdict.FAILED, f"rule {rule.name} answered {what}, which no rule may")
 

@@ -2,8 +2,8 @@
 
 Pure composition; the outbox is the store's, sending is ``smtp.py``'s. Two kinds of envelope:
 
-- ``forwarded_error`` and ``rejection_reply`` have the null sender ``<>`` (RFC 3834, 3.3): when they
-  bounce nobody is told. A bounce of a forward would otherwise arrive in the inbox, be an error
+- ``forwarded_error``, ``storm`` and ``rejection_reply`` have the null sender ``<>`` (RFC 3834,
+  3.3): when they bounce nobody is told. A bounce of a forward would otherwise arrive in the inbox, be an error
   there, be forwarded, and bounce again.
 - mails of a ticket have the inbox's address, so that a delivery report comes back and is noted on
   the ticket (SPEC 3.1). The inbox never answers automatic mail, which ends any loop.
@@ -28,13 +28,18 @@ from mailticket.outgoing import (
 )
 from mailticket.wording import Phrasebook
 
-Kind = Literal["forwarded_error", "rejection_reply", "acknowledgement", "agent_reply", "team"]
+Kind = Literal[
+    "forwarded_error", "storm", "rejection_reply", "acknowledgement", "agent_reply", "team"
+]
 
 _TICKET_NAMES = frozenset({"reference", "title", "ticket_class", "status", "caller", "inbox"})
 TEMPLATE_VALUES = {
     "forwarded_error": frozenset(
         {"inbox", "verdict", "rule", "reason", "subject", "sender", "received_at", "size"}
         | {"run", "dag_id", "reset_command", "enclosed", "saved_at"}
+    ),
+    "storm": frozenset(
+        {"inbox", "rule", "reason", "subject", "sender", "received_at", "held", "release_command"}
     ),
     "acknowledgement": _TICKET_NAMES,
     "agent_reply": _TICKET_NAMES | {"author", "entry"},
@@ -50,12 +55,13 @@ _TICKET_SUPPRESS = "DR, RN, NRN, OOF, AutoReply"
 # what an agent wrote: filters rank bulk mail down.
 _MARKS: dict[Kind, Marks] = {
     "forwarded_error": Marks("auto-generated", _NULL_SENDER_SUPPRESS, "bulk"),
+    "storm": Marks("auto-generated", _NULL_SENDER_SUPPRESS, "bulk"),
     "rejection_reply": Marks("auto-replied", _NULL_SENDER_SUPPRESS, "bulk"),
     "acknowledgement": Marks("auto-replied", _TICKET_SUPPRESS, "bulk"),
     "agent_reply": Marks("auto-generated", _TICKET_SUPPRESS),
     "team": Marks("auto-generated", _TICKET_SUPPRESS, "bulk"),
 }
-_NULL_SENDER: frozenset[Kind] = frozenset({"forwarded_error", "rejection_reply"})
+_NULL_SENDER: frozenset[Kind] = frozenset({"forwarded_error", "storm", "rejection_reply"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +165,29 @@ def forwarded_error(
     explanation = text_part(wording.text).replace(b"MIME-Version: 1.0\r\n", b"", 1)
     content = multipart(heading.message_id, (explanation, entity))
     return _notice("forwarded_error", heading, wording.subject, Thread(), content)
+
+
+def storm_notice(
+    phrasebook: Phrasebook, heading: Heading, cause: ErrorCause, held: int, header: bytes
+) -> Notice:
+    """Tell an operator that messages are held by a storm cap, once for the storm (SPEC 3.12).
+
+    ``cause`` and ``header`` are of the first one, ``held`` is how many there are so far.
+    """
+    values = {
+        "inbox": one_line(cause.inbox),
+        "rule": one_line(cause.rule),
+        "reason": one_line(cause.reason, 2000),
+        "subject": one_line(cause.subject),
+        "sender": one_line(cause.sender),
+        "received_at": _minute(cause.received_at),
+        "held": held,
+        "release_command": one_line(cause.reset_command, 1000),
+    }
+    wording = phrasebook.write("storm", heading.language, values)
+    explanation = text_part(wording.text).replace(b"MIME-Version: 1.0\r\n", b"", 1)
+    content = multipart(heading.message_id, (explanation, header_part(header)))
+    return _notice("storm", heading, wording.subject, Thread(), content)
 
 
 def rejection_reply(heading: Heading, text: str, subject: str, thread: Thread) -> Notice:

@@ -57,7 +57,7 @@ def plan(case: Case, ground: Ground) -> Plan:
     """Plan what a message that passed every rule does."""
     assert case.draft is not None
     try:
-        ticket = _ticket_to_update(case)
+        ticket = ticket_to_update(case)
         if ticket:
             return _update(case, case.draft, ground, ticket)
         return _create(case, case.draft, ground)
@@ -65,7 +65,8 @@ def plan(case: Case, ground: Ground) -> Plan:
         return Plan(Ruling(Verdict.FAILED, str(missing)), "mandatory_fields")
 
 
-def _ticket_to_update(case: Case) -> TicketBrief | None:
+def ticket_to_update(case: Case) -> TicketBrief | None:
+    """Give the ticket that the message adds to; None: it makes one."""
     if case.match is None:
         return None
     ticket = case.match.ticket
@@ -199,12 +200,18 @@ def _update(case: Case, draft: Draft, ground: Ground, ticket: TicketBrief) -> Pl
     )
 
 
+def reopens(case: Case, ticket: TicketBrief) -> bool:
+    """Tell whether the message reopens a ticket; automatic mail never does (SPEC 3.9)."""
+    assert case.draft is not None
+    asked = ticket.closed and case.inbox.closed_ticket == "reopen"
+    return asked and case.draft.automatic is None
+
+
 def _status_change(
     case: Case, ticket_class: TicketClass, ticket: TicketBrief
 ) -> Iterator[ChangeStatus]:
-    assert case.draft is not None
     if ticket.closed:
-        if case.inbox.closed_ticket == "reopen" and case.draft.automatic is None:
+        if reopens(case, ticket):
             yield ChangeStatus(ticket.id, ticket_class.reopened, reopens=True)
         return
     to = case.inbox.status_on_update.get(ticket.status)

@@ -75,6 +75,10 @@ class TicketBrief:
     closed: bool
     related: bool
     """The sender is its caller, a contact, its agent, in its team or its organisation."""
+    by_agent: bool = False
+    """The sender is its agent or in its team."""
+    reopens: tuple[int, ...] = ()
+    """How often mail reopened it, in the window of each cap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,11 @@ class TicketFacts:
     """The ticket that an earlier attempt on this same message made or updated."""
     awaited: str = ""
     """Message-ID of a referenced message of this inbox that is not decided yet."""
+    made_by_sender: tuple[int, ...] = ()
+    """Tickets that this inbox made of the sender's mail, in the window of each cap."""
+    made_in_inbox: tuple[int, ...] = ()
+    released: bool = False
+    """It was held before: a person saw that, and had it decided anew."""
 
 
 @dataclass(frozen=True, slots=True)

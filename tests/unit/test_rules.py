@@ -49,6 +49,9 @@ def test_the_rules_are_asked_in_the_order_of_the_specification() -> None:
         ("ticket", "other_class"),
         ("ticket", "closed_ticket"),
         ("ticket", "nothing_to_update"),
+        ("ticket", "cap_reopens_per_ticket"),
+        ("ticket", "cap_tickets_per_sender"),
+        ("ticket", "cap_tickets_per_inbox"),
     ]
 
 

@@ -19,8 +19,8 @@ CREATE INDEX ticket_event_reopened ON mailticket.ticket_event (ticket_id, create
     WHERE kind = 'reopened' AND counts_for IS NOT NULL;
 
 ALTER TABLE mailticket.attempt
-    ADD COLUMN storm text,               -- what it was held for: sender, inbox or ticket
-    ADD COLUMN storm_until timestamptz;  -- one more that is held before belongs to the same storm
+    ADD COLUMN storm text NOT NULL DEFAULT '',  -- what it was held for: sender, inbox or ticket
+    ADD COLUMN storm_until timestamptz;         -- one more that is held before belongs to the same storm
 
 CREATE INDEX attempt_storm ON mailticket.attempt (decided_by, storm, storm_until)
     WHERE verdict = 'held' AND told_at IS NOT NULL;

@@ -1,4 +1,4 @@
-"""check, run, migrate, reset, ignore: what an operator does with inboxes and messages."""
+"""run, migrate, reseal, reset, ignore: what an operator does with inboxes and messages."""
 
 from __future__ import annotations
 
@@ -14,46 +14,13 @@ from typing import Any
 import structlog
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from mailticket.airflow_access import Access, in_shell
-from mailticket.config import Inbox
-from mailticket.errors import ConfigurationError, NotFound, ServiceError
+from mailticket.airflow_access import in_shell
+from mailticket.errors import NotFound
 from mailticket.ingest import run_once, summary
-from mailticket.mailboxes.check import check
 from mailticket.passage import Progress as Tell
-from mailticket.rules import check_rules_off, site_rules, table
 from mailticket.store.attempts import Attempts
-from mailticket.store.catalogue import Catalogue
-from mailticket.store.migrate import check_revision, migrate
-
-
-def check_inbox(options: argparse.Namespace) -> int:
-    """Try what an inbox needs, and say which of it works."""
-    access = in_shell()
-    inbox = access.inbox(options.inbox)
-    well = check_database(access, inbox)
-    for step in check(access.mailbox_login(inbox), inbox.mailbox):
-        print(f"{'ok    ' if step.ok else 'FAILED'} {step.name}: {step.detail}")
-        well = well and step.ok
-    return 0 if well else 1
-
-
-def check_database(access: Access, inbox: Inbox) -> bool:
-    """Ask the database whether the inbox's configuration fits it, and say so."""
-    try:
-        check_revision(access.database_parameters())
-        check_rules_off(inbox, table(site_rules()))
-        ground = Catalogue(access.database()).ground(inbox)
-    except ConfigurationError as error:
-        for fault in error.faults:
-            print(f"FAILED configuration: {fault}")
-        return False
-    except ServiceError as error:
-        print(f"FAILED database: {error}")
-        return False
-    print(f"ok     database: the schema is up to date; tickets are {ground.ticket_class.name}")
-    for notice in inbox.notices:
-        print(f"note   {notice}")
-    return True
+from mailticket.store.migrate import migrate
+from mailticket.store.sealed import forget, reseal
 
 
 def run(options: argparse.Namespace) -> int:
@@ -117,7 +84,19 @@ def migrate_database(_options: argparse.Namespace) -> int:
 
 def reset(options: argparse.Namespace) -> int:
     """Make messages new."""
-    attempts, ids = _found(options.messages)
+def reseal_tokens(options: argparse.Namespace) -> int:
+    """Encrypt what is kept with the first of Airflow's Fernet keys, or drop it."""
+    access = in_shell()
+    if options.forget:
+        forget(access.database())
+        print("what was kept is dropped: tokens are fetched with what the Connections hold")
+        return 0
+    count = reseal(access.database(), access.keys())
+    print(f"{count} tokens are encrypted with the first key of core.fernet_key")
+    return 0
+
+
+    attempts, ids = _found(options)
     done = attempts.reset(ids)
     _say(done, ids, "is new: the next run of its inbox decides it", "is new already")
     return 0
@@ -125,14 +104,19 @@ def reset(options: argparse.Namespace) -> int:
 
 def ignore(options: argparse.Namespace) -> int:
     """Set messages aside."""
-    attempts, ids = _found(options.messages)
+    attempts, ids = _found(options)
     done = attempts.ignore(ids, options.reason)
     _say(done, ids, "is ignored", "has become a ticket: it stays processed")
     return 0
 
 
-def _found(names: list[str]) -> tuple[Attempts, list[int]]:
-    attempts = Attempts(in_shell().database())
+def _found(options: argparse.Namespace) -> tuple[Attempts, list[int]]:
+    attempts, names = Attempts(in_shell().database()), options.messages
+    if options.held:
+        held = attempts.held(options.held)
+        if not held:
+            print(f"no message of inbox {options.held} is held")
+        return attempts, held
     rows = attempts.find(names)
     known = {str(row["id"]) for row in rows} | {row["message_id"] for row in rows}
     unknown = [name for name in names if name.strip("<>") not in known]

@@ -17,6 +17,9 @@ from mailticket.errors import ConfigurationError, Fault
 from mailticket.rules.already_handled import already_handled
 from mailticket.rules.automatic_body import automatic_body
 from mailticket.rules.automatic_mail import automatic_mail
+from mailticket.rules.cap_reopens_per_ticket import cap_reopens_per_ticket
+from mailticket.rules.cap_tickets_per_inbox import cap_tickets_per_inbox
+from mailticket.rules.cap_tickets_per_sender import cap_tickets_per_sender
 from mailticket.rules.closed_ticket import closed_ticket
 from mailticket.rules.nothing_to_update import nothing_to_update
 from mailticket.rules.other_class import other_class
@@ -42,6 +45,25 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("closed_ticket", Phase.TICKET, "What is closed may be meant to stay so.", closed_ticket),
     Rule("nothing_to_update", Phase.TICKET, "This inbox makes no tickets.", nothing_to_update),
+    # The last ones: a storm is of what would be done.
+    Rule(
+        "cap_reopens_per_ticket",
+        Phase.TICKET,
+        "A ticket that is reopened all day is a loop.",
+        cap_reopens_per_ticket,
+    ),
+    Rule(
+        "cap_tickets_per_sender",
+        Phase.TICKET,
+        "Who writes every minute is a machine gone wild.",
+        cap_tickets_per_sender,
+    ),
+    Rule(
+        "cap_tickets_per_inbox",
+        Phase.TICKET,
+        "A flood under many names is still a flood.",
+        cap_tickets_per_inbox,
+    ),
 )
 
 WAYS = ("signed_reference", "thread", "title_pattern")

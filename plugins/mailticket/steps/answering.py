@@ -6,8 +6,6 @@ become a relay for whoever writes to it under many names.
 
 from __future__ import annotations
 
-import unicodedata
-
 from mailticket.errors import LimitExceeded, MailticketError, RowRefused
 from mailticket.message import Address, HeaderSection
 from mailticket.notices import Notice, rejection_reply
@@ -15,19 +13,12 @@ from mailticket.outgoing import Thread, mailable, wire_address
 from mailticket.parsing import read_header
 from mailticket.passage import Passage
 from mailticket.steps.letterhead import author, heading, new_id
-from mailticket.store.outbox import Posting
+from mailticket.steps.posting import post
 from mailticket.store.postgres import Row
+from mailticket.storm import person_behind
 
 MOST_PER_HOUR = 50
 """Answers of one inbox: more strangers than write to one at once, far less than a flood."""
-
-
-def person_behind(address: str) -> str:
-    """Fold the addresses that reach one mailbox: without ``+tag``, case and accents."""
-    local, _, domain = address.rpartition("@")
-    whole = f"{local.partition('+')[0] or local}@{domain}"
-    letters = unicodedata.normalize("NFKD", whole).casefold()
-    return "".join(c for c in letters if not unicodedata.combining(c))
 
 
 def answer_unknown_callers(p: Passage) -> int:
@@ -65,9 +56,8 @@ class _Answers:
         return queued
 
     def _queued(self, message: int, notice: Notice) -> bool:
-        posting = Posting(notice, message, "unknown_caller", self.p.inbox.smtp_conn_id)
         try:
-            queued = self.p.outbox.queue(self.p.inbox.name, posting)
+            queued = post(self.p, notice, message, "unknown_caller")
         except RowRefused as error:
             why = f"the database refuses it: {error}"
             self.p.log.warning(f"message {message}: its sender cannot be answered: {why}")

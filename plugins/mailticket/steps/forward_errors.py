@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from mailticket.errors import MailticketError, RowRefused
-from mailticket.message import Address
 from mailticket.notices import Enclosure, ErrorCause, Notice, forwarded_error
 from mailticket.outgoing import mailable, wire_address
 from mailticket.passage import Counts, Passage
 from mailticket.steps.answering import answer_unknown_callers
 from mailticket.steps.deliver import deliver
-from mailticket.steps.letterhead import author, heading, new_id, read_address
-from mailticket.store.outbox import Posting
+from mailticket.steps.letterhead import forwarder, heading, new_id, read_address
+from mailticket.steps.posting import post
+from mailticket.steps.storms import tell_storms
 from mailticket.store.postgres import Row
 from mailticket.wording import Phrasebook
 
 
 def forward_errors(p: Passage) -> Counts:
     """Queue what is to be told, then send what is due; a mail server that is down delays only."""
-    queued = sum(_forward_to(p, recipient) for recipient in recipients(p))
-    queued += answer_unknown_callers(p)
+    told = recipients(p)
+    queued = sum(_forward_to(p, recipient) for recipient in told)
+    queued += tell_storms(p, told) + answer_unknown_callers(p)
     p.outbox.mark_told(p.inbox.name)
     sent = deliver(p, recomposed)
-    return {"queued": queued, **sent, "waiting": p.outbox.waiting(p.inbox.name)}
+    return {"queued": queued, **sent, **p.outbox.waiting(p.inbox.name)}
 
 
 # -- to whom --------------------------------------------------------------------------------------
@@ -55,7 +56,7 @@ def _forwarded_verdicts(p: Passage) -> tuple[str, ...]:
 
 
 def _forward_to(p: Passage, recipient: str) -> int:
-    queued, after, from_ = 0, 0, _forwarder(p)
+    queued, after, from_ = 0, 0, forwarder(p)
     # One at a time: a message may be as large as maximum_email_size.
     while row := p.outbox.errors_to_forward(p.run, _forwarded_verdicts(p), recipient, after):
         after = row["message"]
@@ -69,7 +70,7 @@ def _forwarded(p: Passage, recipient: str, row: Row, message_id: str) -> bool:
     which = f"message {row['message']}: it cannot be forwarded to {recipient}"
     try:
         notice = _notice(p, recipient, row, message_id, _enclosure(row))
-        return _queue(p, notice, row["message"], row["decided_by"])
+        return post(p, notice, row["message"], row["decided_by"])
     except RowRefused as error:
         p.log.warning(f"{which}: the database refuses it: {error}")
     except MailticketError:  # a matter of the configuration or of a server, not of this mail
@@ -80,7 +81,7 @@ def _forwarded(p: Passage, recipient: str, row: Row, message_id: str) -> bool:
 
 
 def _notice(p: Passage, recipient: str, row: Row, message_id: str, enclosure: Enclosure) -> Notice:
-    top = heading(p, recipient, message_id, _forwarder(p))
+    top = heading(p, recipient, message_id, forwarder(p))
     return forwarded_error(Phrasebook(), top, _cause(p, row), enclosure)
 
 
@@ -94,17 +95,6 @@ def recomposed(p: Passage, mail: Row) -> bytes | None:
     smaller = Enclosure(header=header, saved_at=saved)
     raw = _notice(p, mail["recipient"], row, mail["message_id"], smaller).raw
     return raw if len(raw) < len(mail["raw"]) else None
-
-
-def _queue(p: Passage, notice: Notice, message: int, rule: str) -> bool:
-    return p.outbox.queue(p.inbox.name, Posting(notice, message, rule, p.inbox.smtp_conn_id))
-
-
-def _forwarder(p: Passage) -> Address:
-    """Give ``forward_errors_from``, else the inbox's own address."""
-    if p.inbox.forward_errors_from:
-        return author(p, p.inbox.forward_errors_from, "forward_errors_from")
-    return author(p, p.own_address, "address")
 
 
 def _cause(p: Passage, row: Row) -> ErrorCause:

@@ -28,6 +28,13 @@ def author(p: Passage, written: str, field: str) -> Address:
     raise ConfigurationError(Fault(p.inbox.name, field, found.address, told))
 
 
+def forwarder(p: Passage) -> Address:
+    """Give ``forward_errors_from``, else the inbox's own address."""
+    if p.inbox.forward_errors_from:
+        return author(p, p.inbox.forward_errors_from, "forward_errors_from")
+    return author(p, p.own_address, "address")
+
+
 def new_id(p: Passage, from_: Address) -> str:
     """Sign the Message-ID of a mail that is about no ticket."""
     return sign(p.keyring, NO_TICKET, secrets.token_bytes(10), domain_of(from_.address))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from mailticket.config import Inbox
 from mailticket.decision import Case, Decision, Facts, Phase, Verdict
 from mailticket.draft import from_document
 from mailticket.errors import LimitExceeded, MailticketError, RowRefused
@@ -18,6 +19,8 @@ from mailticket.store.attempts import Record, step_documents
 from mailticket.store.facts import FactFinder, TicketQuestion
 from mailticket.store.postgres import Row
 from mailticket.store.tickets import Applied
+from mailticket.storm import Caps, person_behind
+from mailticket.ticket import ChangeStatus
 
 
 def upsert_tickets(p: Passage) -> Counts:
@@ -77,12 +80,22 @@ def _decided(p: Passage, attempt: int) -> _Outcome | None:
     header = _header(p, row)
     case = _case(p, row, header)
     judgement = judge(case, p.ground, p.rules, row["waits"])
+    if reopened := _reopened(judgement):
+        # Another inbox may be reopening it at this moment: wait for that, then look again.
+        p.tickets.lock(reopened)
+        case = _case(p, row, header)
+        judgement = judge(case, p.ground, p.rules, row["waits"])
     if judgement.decision.ruling is None:
         p.attempts.wait_once_more(p.run, attempt)
         return _Outcome(row, judgement.decision)
     applied = _applied(p, row, judgement, case)
     _conclude(p, row, judgement, case, applied)
     return _Outcome(row, judgement.decision, applied.ref)
+
+
+def _reopened(judgement: Judgement) -> int | None:
+    changes = (one for one in judgement.changes if isinstance(one, ChangeStatus) and one.reopens)
+    return next((one.ticket_id for one in changes), None)
 
 
 def _header(p: Passage, row: Row) -> HeaderSection:
@@ -121,10 +134,24 @@ def with_ticket_facts(
         named_in_title(case).references,
         contact_addresses(case, own_address),
         tuple(file.sha256 for file in case.draft.files) if case.draft else (),
+        _caps(case.inbox),
     )
     ticket_facts, earlier = finder.ticket_facts(question)
     facts = Facts(callers=ticket_facts.callers, earlier=earlier)
     return replace(case, facts=facts, ticket_facts=ticket_facts)
+
+
+def _caps(inbox: Inbox) -> Caps:
+    return Caps(
+        inbox.cap_tickets_per_sender, inbox.cap_tickets_per_inbox, inbox.cap_reopens_per_ticket
+    )
+
+
+def _counts_for(case: Case) -> str | None:
+    """Say whose storm caps count what the message does: nobody's, where a person let it through."""
+    if case.ticket_facts.released:
+        return None
+    return person_behind(case.header.from_.address) if case.header.from_ else ""
 
 
 def _applied(p: Passage, row: Row, judgement: Judgement, case: Case) -> Applied:
@@ -140,7 +167,7 @@ def _applied(p: Passage, row: Row, judgement: Judgement, case: Case) -> Applied:
 def _conclude(p: Passage, row: Row, judgement: Judgement, case: Case, applied: Applied) -> None:
     decision = judgement.decision
     assert decision.ruling is not None
-    status = decision.ruling.verdict.status
+    status, storm = decision.ruling.verdict.status, decision.ruling.storm
     if decision.ruling.verdict is Verdict.DUPLICATE and case.facts.earlier:
         status = case.facts.earlier.status
     changes = [describe(change) for change in judgement.changes]
@@ -156,6 +183,9 @@ def _conclude(p: Passage, row: Row, judgement: Judgement, case: Case, applied: A
         ticket_id=applied.ticket,
         event=applied.event,
         detail={"changes": [c["change"] for c in changes if c["change"] != "leave_out_file"]},
+        counts_for=_counts_for(case),
+        storm=storm.key if storm else "",
+        storm_minutes=storm.minutes if storm else None,
     )
 
 

@@ -171,9 +171,8 @@ class Attempts:
         values["reason"] = storable(values["reason"])
         for name in ("steps", "changes", "detail"):
             values[name] = json_value(values[name])
-        self._db.rows(
-            "conclude", attempt=row["attempt"], message=row["message"], run=run.id, **values
-        )
+        own = {"attempt": row["attempt"], "message": row["message"], "inbox": run.inbox}
+        self._db.rows("conclude", run=run.id, **own, **values)
 
     def reopen_for_filter(self, run: Run) -> int:
         """Open new attempts for all of the run's messages in error or undesired (SPEC 6.4)."""
@@ -226,6 +225,10 @@ class Attempts:
         return self._db.rows(
             "find_messages", ids=ids, message_ids=[name.strip("<>") for name in names]
         )
+
+    def held(self, inbox: str) -> list[int]:
+        """Give the messages of an inbox that wait for a person."""
+        return [row["id"] for row in self._db.rows("held_messages", inbox=inbox)]
 
     def reset(self, messages: Sequence[int]) -> list[int]:
         """Make messages new: the next run decides them again."""

@@ -11,6 +11,7 @@ from mailticket.message import HeaderSection, folded
 from mailticket.reference import Keyring, verify
 from mailticket.store.intake import message_key
 from mailticket.store.postgres import Database
+from mailticket.storm import NO_CAPS, Caps, person_behind
 from mailticket.ticket import Person, Threaded, TicketBrief, TicketFacts
 
 _MOST_IDS = 32
@@ -41,6 +42,7 @@ class TicketQuestion:
     """Lower case."""
     digests: Sequence[str] = ()
     """SHA-256, in hex, of the files that it carries."""
+    caps: Caps = NO_CAPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +119,31 @@ class FactFinder:
             titled=list(question.title_references),
             addresses=list(question.contact_addresses),
             digests=[bytes.fromhex(one) for one in question.digests],
+            **_windows(question),
         )
         assert row is not None
         return _ticket_facts(row, signed, question), _earlier(row["earlier"])
 
 
+def _windows(question: TicketQuestion) -> dict[str, Any]:
+    """Give the windows to count in, in minutes, and how far counting goes."""
+    caps, from_ = question.caps, question.header.from_
+    return {
+        "counts_for": person_behind(from_.address) if from_ else "",
+        "sender_minutes": [cap.minutes for cap in caps.tickets_per_sender],
+        "sender_most": [cap.number for cap in caps.tickets_per_sender],
+        "inbox_minutes": [cap.minutes for cap in caps.tickets_per_inbox],
+        "inbox_most": [cap.number for cap in caps.tickets_per_inbox],
+        "reopen_minutes": [cap.minutes for cap in caps.reopens_per_ticket],
+        "reopen_most": [cap.number for cap in caps.reopens_per_ticket],
+    }
+
+
 def _ticket_facts(
     row: Mapping[str, Any], signed: Sequence[int], question: TicketQuestion
 ) -> TicketFacts:
-    briefs = {one["id"]: TicketBrief(**one) for one in row["briefs"]}
+    rows = ({**one, "reopens": tuple(one["reopens"])} for one in row["briefs"])
+    briefs = {one["id"]: TicketBrief(**one) for one in rows}
     order = {message_key(one): n for n, one in enumerate(question.thread_ids)}
     # Of one id the oldest message first: who repeats the id of another's mail may be forging.
     threads = sorted(
@@ -145,6 +163,9 @@ def _ticket_facts(
         attached=frozenset((one["ticket_id"], one["sha256"]) for one in row["attached"]),
         earlier=briefs.get(row["mine"]),
         awaited=row["awaited"] or "",
+        made_by_sender=tuple(row["made_by_sender"]),
+        made_in_inbox=tuple(row["made_in_inbox"]),
+        released=row["released"],
     )
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from mailticket.notices import Notice
 from mailticket.reference import Key, Keyring
+from mailticket.sizes import Rate
 from mailticket.store.attempts import storable
 from mailticket.store.postgres import Database, Row, binary
 from mailticket.store.runs import Run
+from mailticket.storm import person_behind
 
 RETRY_SECONDS = (60, 300, 900, 1800, 3600)
 """After each failed try; the last one goes on."""
@@ -21,10 +23,14 @@ class Posting:
     """A notice with what it is about; ``rule`` is part of what makes a second one impossible."""
 
     notice: Notice
-    message: int
+    message: int | None
     rule: str
     smtp_conn_id: str
     ticket_id: int | None = None
+    log_entry: int | None = None
+    """The entry that it brings, where no message made it."""
+    caps: tuple[Rate, ...] = ()
+    """``cap_mails_per_recipient``."""
 
 
 class Outbox:
@@ -78,6 +84,14 @@ class Outbox:
         """Remember that every error up to now was taken up: a later address gets later ones."""
         self._db.rows("mark_told", inbox=inbox)
 
+    def storms_to_tell(self, inbox: str) -> list[Row]:
+        """Give the first held message of each storm that nobody was told of, and how many are."""
+        return self._db.rows("storms_to_tell", inbox=inbox)
+
+    def mark_storms_told(self, inbox: str) -> None:
+        """Remember that every held message up to now was taken up."""
+        self._db.rows("mark_storms_told", inbox=inbox)
+
     def forwarded(self, mail: Row) -> Row:
         """Give again what a forwarded error is about."""
         row = self._db.row("forwarded_error", id=mail["id"])
@@ -91,10 +105,13 @@ class Outbox:
         """
         return self._db.rows("answered_today", inbox=inbox)
 
-    def queue(self, inbox: str, posting: Posting) -> bool:
-        """Put a mail into the outbox; False when it was there already."""
+    def queue(self, inbox: str, posting: Posting) -> Row | None:
+        """Put a mail into the outbox: its id, status, last_error; None when it was there already.
+
+        One that would pass a cap is ``held``, and ``last_error`` says by which.
+        """
         notice = posting.notice
-        row = self._db.row(
+        return self._db.row(
             "queue_mail",
             inbox=inbox,
             kind=notice.kind,
@@ -106,8 +123,11 @@ class Outbox:
             recipient=notice.recipient,
             message_id=notice.message_id,
             raw=binary(notice.raw),
+            log_entry=posting.log_entry,
+            counts_for=person_behind(notice.recipient),
+            most=[cap.number for cap in posting.caps],
+            minutes=[cap.minutes for cap in posting.caps],
         )
-        return row is not None
 
     def claim(self, inbox: str, down: Collection[str]) -> Row | None:
         """Take the next mail that is due, for this sender alone; ``down``: Connections to avoid."""
@@ -140,9 +160,19 @@ class Outbox:
         """Give up: the server will never take it."""
         self._db.rows("mail_refused", id=mail["id"], error=storable(error))
 
-    def waiting(self, inbox: str) -> int:
-        """Count what waits for its mail server."""
-        return int(self._db.value("mail_waiting", inbox=inbox))
+    def waiting(self, inbox: str) -> Row:
+        """Count what waits for its mail server (``waiting``) or for a person (``held``)."""
+        row = self._db.row("mail_waiting", inbox=inbox)
+        assert row is not None
+        return row
+
+    def unsent(self, inbox: str | None) -> list[Row]:
+        """Give every mail that no server took, the oldest first; of one inbox, or of all."""
+        return self._db.rows("unsent_mails", inbox=inbox)
+
+    def release(self, ids: Sequence[int]) -> list[int]:
+        """Let mails go after all; give those that could be released."""
+        return [row["id"] for row in self._db.rows("release_mails", ids=list(ids))]
 
 
 def _keyring(rows: Sequence[Row]) -> Keyring:

@@ -69,6 +69,10 @@ class Tickets:
         kind = "created" if created else "reopened" if progress.reopened else "updated"
         return Applied(progress.ticket, progress.ref, kind)
 
+    def lock(self, ticket: int) -> None:
+        """Keep others from changing a ticket until this transaction ends."""
+        self._db.rows("lock_ticket", ticket_id=ticket)
+
     def _create(self, change: CreateTicket, progress: _Progress) -> None:
         fields = {**change.fields, "class": change.ticket_class}
         if progress.person is not None:

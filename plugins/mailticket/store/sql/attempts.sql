@@ -119,14 +119,17 @@ placed AS (
     UPDATE mailticket.message SET ticket_id = %(ticket_id)s
      WHERE id = %(message)s AND %(ticket_id)s::bigint IS NOT NULL),
 told AS (
-    INSERT INTO mailticket.ticket_event (ticket_id, ref, class, kind, message, attempt, run, detail)
-    SELECT t.id, t.ref, t.class, %(event)s, %(message)s, %(attempt)s, %(run)s, %(detail)s::jsonb
+    INSERT INTO mailticket.ticket_event (ticket_id, ref, class, kind, message, attempt, run, detail,
+                                         inbox, counts_for)
+    SELECT t.id, t.ref, t.class, %(event)s, %(message)s, %(attempt)s, %(run)s, %(detail)s::jsonb,
+           %(inbox)s, %(counts_for)s
       FROM mailticket.ticket t WHERE t.id = %(ticket_id)s AND %(event)s::text IS NOT NULL)
 UPDATE mailticket.attempt
    SET stage = 'decided', status = %(status)s::mailticket.message_state,
        verdict = %(verdict)s::mailticket.verdict, decided_by = %(decided_by)s,
        decided_in = 'upsert_ticket', reason = %(reason)s, steps = %(steps)s, changes = %(changes)s,
-       ticket_id = %(ticket_id)s, decided_at = now()
+       ticket_id = %(ticket_id)s, decided_at = now(), storm = %(storm)s,
+       storm_until = now() + make_interval(mins => %(storm_minutes)s)
  WHERE id = %(attempt)s
 
 -- name: reopen
@@ -169,6 +172,10 @@ SELECT m.id, m.inbox, m.message_id, m.subject, m.sender, a.status::text, a.verdi
   FROM mailticket.message m LEFT JOIN mailticket.attempt a ON a.id = m.attempt
  WHERE m.id = ANY (%(ids)s) OR (m.message_id <> '' AND m.message_id = ANY (%(message_ids)s))
  ORDER BY m.id
+
+-- name: held_messages
+SELECT m.id FROM mailticket.attempt a JOIN mailticket.message m ON m.attempt = a.id
+ WHERE a.status = 'held' AND m.inbox = %(inbox)s ORDER BY m.id
 
 -- name: reset_messages
 WITH again AS (

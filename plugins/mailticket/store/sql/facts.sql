@@ -56,7 +56,20 @@ brief AS (
                        OR EXISTS (SELECT FROM mailticket.ticket_contact c
                                    WHERE c.ticket_id = t.id AND c.person_id = p.id)
                        OR EXISTS (SELECT FROM mailticket.team_member tm
-                                   WHERE tm.team_id = t.team_id AND tm.person_id = p.id)) AS related
+                                   WHERE tm.team_id = t.team_id AND tm.person_id = p.id)) AS related,
+           EXISTS (SELECT FROM sender p
+                    WHERE p.id = t.agent_id
+                       OR EXISTS (SELECT FROM mailticket.team_member tm
+                                   WHERE tm.team_id = t.team_id AND tm.person_id = p.id)) AS by_agent,
+           (SELECT coalesce(array_agg((
+                SELECT count(*) FROM (
+                    SELECT FROM mailticket.ticket_event e
+                     WHERE e.ticket_id = t.id AND e.kind = 'reopened' AND e.counts_for IS NOT NULL
+                       AND e.created_at > now() - make_interval(mins => c.minutes)
+                     LIMIT c.most) x) ORDER BY c.n), '{}')
+              FROM unnest(%(reopen_minutes)s::int[], %(reopen_most)s::int[])
+                   WITH ORDINALITY AS c (minutes, most, n)
+             WHERE s.closed) AS reopens
       FROM wanted JOIN mailticket.ticket t ON t.id = wanted.id
       JOIN mailticket.ticket_status s ON s.class = t.class AND s.value = t.status)
 SELECT (SELECT coalesce(jsonb_agg(to_jsonb(sender) - 'by_mail'), '[]') FROM sender) AS callers,
@@ -84,4 +97,23 @@ SELECT (SELECT coalesce(jsonb_agg(to_jsonb(sender) - 'by_mail'), '[]') FROM send
           LEFT JOIN mailticket.ticket t ON t.id = m.ticket_id
          WHERE m.inbox = %(inbox)s AND m.content_hash = %(content_hash)s
            AND m.message_id = %(message_id)s AND m.id < %(message)s
-         ORDER BY m.id LIMIT 1) AS earlier
+         ORDER BY m.id LIMIT 1) AS earlier,
+       -- Storm caps count by our own clock, and never further than the cap: LIMIT.
+       (SELECT coalesce(array_agg((
+            SELECT count(*) FROM (
+                SELECT FROM mailticket.ticket_event e
+                 WHERE e.inbox = %(inbox)s AND e.counts_for = %(counts_for)s AND e.kind = 'created'
+                   AND e.created_at > now() - make_interval(mins => c.minutes)
+                 LIMIT c.most) x) ORDER BY c.n), '{}')
+          FROM unnest(%(sender_minutes)s::int[], %(sender_most)s::int[])
+               WITH ORDINALITY AS c (minutes, most, n)) AS made_by_sender,
+       (SELECT coalesce(array_agg((
+            SELECT count(*) FROM (
+                SELECT FROM mailticket.ticket_event e
+                 WHERE e.inbox = %(inbox)s AND e.kind = 'created' AND e.counts_for IS NOT NULL
+                   AND e.created_at > now() - make_interval(mins => c.minutes)
+                 LIMIT c.most) x) ORDER BY c.n), '{}')
+          FROM unnest(%(inbox_minutes)s::int[], %(inbox_most)s::int[])
+               WITH ORDINALITY AS c (minutes, most, n)) AS made_in_inbox,
+       EXISTS (SELECT FROM mailticket.attempt a
+                WHERE a.message = %(message)s AND a.verdict = 'held') AS released

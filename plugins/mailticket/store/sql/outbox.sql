@@ -61,18 +61,58 @@ UPDATE mailticket.attempt a SET told_at = now()
    AND (a.verdict <> 'rejected' OR a.decided_in <> 'filter' OR a.steps @> '[{"phase": "content"}]'
         OR NOT EXISTS (SELECT FROM mailticket.original o WHERE o.message = m.id AND o.whole))
 
+-- name: storms_to_tell
+-- The first message of each storm that nobody was told of; one that is held before `storm_until` of
+-- another one, told of, belongs to the same storm.
+SELECT DISTINCT ON (a.decided_by, a.storm)
+       m.id AS message, a.verdict::text, a.decided_by, a.reason, m.subject, m.sender, m.received_at,
+       m.size, substr(o.raw, 1, m.header_size) AS header,
+       count(*) OVER (PARTITION BY a.decided_by, a.storm)::int AS held
+  FROM mailticket.attempt a
+  JOIN mailticket.message m ON m.attempt = a.id
+  LEFT JOIN mailticket.original o ON o.message = m.id
+ WHERE m.inbox = %(inbox)s AND a.verdict = 'held' AND a.told_at IS NULL
+   AND NOT EXISTS (
+       SELECT FROM mailticket.attempt b JOIN mailticket.message n ON n.id = b.message
+        WHERE b.verdict = 'held' AND b.told_at IS NOT NULL AND n.inbox = m.inbox
+          AND b.decided_by = a.decided_by AND b.storm = a.storm
+          AND coalesce(b.storm_until, b.decided_at + interval '1 day') > a.decided_at)
+ ORDER BY a.decided_by, a.storm, m.id
+
+-- name: mark_storms_told
+UPDATE mailticket.attempt a SET told_at = now()
+  FROM mailticket.message m
+ WHERE m.attempt = a.id AND m.inbox = %(inbox)s AND a.told_at IS NULL AND a.verdict = 'held'
+
 -- name: answered_today
 SELECT recipient, inbox = %(inbox)s AND created_at > now() - interval '1 hour' AS of_this_hour
   FROM mailticket.outbox
  WHERE kind = 'rejection_reply' AND created_at > now() - interval '1 day'
 
 -- name: queue_mail
-INSERT INTO mailticket.outbox (inbox, kind, message, rule, ticket_id, smtp_conn_id, sender,
-                               recipient, message_id, raw)
-VALUES (%(inbox)s, %(kind)s, %(message)s, %(rule)s, %(ticket_id)s, %(smtp_conn_id)s, %(sender)s,
-        %(recipient)s, %(message_id)s, %(raw)s)
-ON CONFLICT (message, kind, recipient, rule) DO NOTHING
-RETURNING id
+-- Two statements in one round trip: the second one sees what others queued for this recipient while
+-- the first one waited for them. What is over a cap is held, and counts for none.
+SELECT pg_advisory_xact_lock(hashtextextended('mailticket recipient ' || %(counts_for)s, 0));
+WITH reached AS (
+    SELECT c.most, c.minutes
+      FROM unnest(%(most)s::int[], %(minutes)s::int[]) AS c (most, minutes)
+     WHERE (SELECT count(*) FROM (
+                SELECT FROM mailticket.outbox o
+                 WHERE o.counts_for = %(counts_for)s
+                   AND o.created_at > now() - make_interval(mins => c.minutes)
+                 LIMIT c.most) x) >= c.most
+     LIMIT 1)
+INSERT INTO mailticket.outbox (inbox, kind, message, rule, ticket_id, log_entry, smtp_conn_id,
+                               sender, recipient, message_id, raw, status, counts_for, last_error)
+SELECT %(inbox)s, %(kind)s, %(message)s, %(rule)s, %(ticket_id)s, %(log_entry)s, %(smtp_conn_id)s,
+       %(sender)s, %(recipient)s, %(message_id)s, %(raw)s,
+       CASE WHEN r.most IS NULL THEN 'waiting' ELSE 'held' END,
+       CASE WHEN r.most IS NULL THEN %(counts_for)s END,
+       r.most || ' mails to one recipient within ' || r.minutes
+              || ' minutes are the most (cap_mails_per_recipient)'
+  FROM (VALUES (true)) AS one LEFT JOIN reached r ON true
+ON CONFLICT DO NOTHING
+RETURNING id, status, last_error
 
 -- name: give_up_doubtful
 -- Twice it cannot be known whether the server took it: a third time would only double it again.
@@ -111,5 +151,22 @@ UPDATE mailticket.outbox SET status = 'refused', last_error = %(error)s, doubts 
  WHERE id = %(id)s
 
 -- name: mail_waiting
-SELECT count(*)::int AS waiting FROM mailticket.outbox
- WHERE inbox = %(inbox)s AND status IN ('waiting', 'sending')
+SELECT count(*) FILTER (WHERE status IN ('waiting', 'sending'))::int AS waiting,
+       count(*) FILTER (WHERE status = 'held')::int AS held
+  FROM mailticket.outbox WHERE inbox = %(inbox)s AND status <> 'sent'
+
+-- name: unsent_mails
+SELECT o.id, o.inbox, o.kind, o.message, t.ref AS ticket, o.recipient, o.status, o.tries,
+       o.created_at, o.not_before, o.last_error
+  FROM mailticket.outbox o LEFT JOIN mailticket.ticket t ON t.id = o.ticket_id
+ WHERE o.status <> 'sent' AND (%(inbox)s::text IS NULL OR o.inbox = %(inbox)s)
+ ORDER BY o.id
+
+-- name: release_mails
+-- A person answers for them: no cap counts them, and they are tried as if they were new.
+UPDATE mailticket.outbox
+   SET status = 'waiting', not_before = now(), tries = 0, doubts = 0, counts_for = NULL,
+       last_error = NULL
+ WHERE id = ANY (%(ids)s) AND status IN ('held', 'waiting', 'refused', 'unanswered')
+   AND raw IS NOT NULL
+RETURNING id

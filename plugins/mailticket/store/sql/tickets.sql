@@ -65,6 +65,9 @@ SELECT id FROM mailticket.person
 -- name: change_status
 UPDATE mailticket.ticket SET status = %(status)s WHERE id = %(ticket_id)s
 
+-- name: lock_ticket
+SELECT id FROM mailticket.ticket WHERE id = %(ticket_id)s FOR NO KEY UPDATE
+
 -- name: append_log_entry
 WITH touched AS (
     UPDATE mailticket.ticket SET updated_at = now() WHERE id = %(ticket_id)s RETURNING ref)
