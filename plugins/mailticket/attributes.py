@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 
 from mailticket import styles
-from mailticket.markup import Attributes, names
+from mailticket.elements import names
+from mailticket.markup import Attributes
 
 MAX_ADDRESS = 8192
 """Characters of a link or of an image's address; a longer one is dropped."""
@@ -104,8 +105,6 @@ def _image(
     source = address(attributes.get("src", "") or attributes.get("data-remote-src", ""))
     if source in locations:
         source = f"cid:{locations[source]}"
-    if source.startswith("//"):
-        source = f"https:{source}"
     kept = {name: value for name, value in attributes.items() if name in FOR_ALL or name == "alt"}
     if embedded := _embedded(source):
         return {"src": embedded} | kept | {"style": f"{kept.get('style', '')};{image_style}"}

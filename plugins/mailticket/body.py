@@ -17,6 +17,7 @@ from mailticket.parts import Part
 from mailticket.plaintext import html_of, unflowed
 from mailticket.quotation import new_part_of_html, new_part_of_text
 from mailticket.sanitise import sanitise
+from mailticket.surroundings import surroundings_of
 
 _META_CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?\s{0,5}([\w.:-]{1,40})", re.IGNORECASE
@@ -149,7 +150,8 @@ def _from_text(source: Source, options: ParseOptions, *, reply: bool) -> Rendere
 def _from_html(
     source: Source, options: ParseOptions, locations: Mapping[str, str], *, reply: bool
 ) -> Rendered:
-    whole = sanitise(source.text, locations=locations)
+    around = surroundings_of(source.text)
+    whole = sanitise(source.text, locations=locations, surroundings=around)
     body = Body(source.content_type, whole.html, text_of(whole.html))
     unchanged = NewPart(body.html, body.text)
     if not reply:
@@ -158,8 +160,8 @@ def _from_html(
     cut = new_part_of_html(source.text, options.quoting, defects)
     if not cut.cut.strip():
         return Rendered(body, unchanged, tuple(defects))
-    kept = sanitise(cut.kept, locations=locations).html
-    rest = sanitise(cut.cut, locations=locations).html
+    kept = sanitise(cut.kept, locations=locations, surroundings=around).html
+    rest = sanitise(cut.cut, locations=locations, surroundings=around).html
     new_part = NewPart(kept, text_of(kept), rest, text_of(rest))
     return Rendered(body, new_part, tuple(defects))
 

@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from mailticket.character_references import (
     as_attribute,
@@ -22,12 +23,14 @@ from mailticket.character_references import (
     decoded_attribute,
     decoded_text,
 )
-
-
-def names(text: str) -> frozenset[str]:
-    """Read a row of names."""
-    return frozenset(text.split())
-
+from mailticket.elements import (
+    CONTAINERS,
+    FORMATTING,
+    KNOWN,
+    SAME_AS,
+    VOID,
+    names,
+)
 
 MAX_DEPTH = 150
 """Open elements; deeper ones are flattened, their text stays. Browsers stop at 512."""
@@ -40,37 +43,10 @@ MAX_NODES = 150_000
 TOO_LARGE = "HTML too large: formatting of its end left out"
 TOO_DEEP = "HTML nested too deep: flattened"
 
-VOID = frozenset({"br", "hr", "img", "wbr", "col"})
-FORMATTING = names("a b big code em font i nobr s small strike strong tt u")  # HTML 13.2.4.3
-_SELF_CLOSING = names("p li dd dt tr td th thead tbody tfoot colgroup caption rp rt")
-CONTAINERS = names(
-    "abbr acronym address article aside bdi bdo blockquote center cite del dfn div dl figcaption"
-    " figure footer h1 h2 h3 h4 h5 h6 header ins kbd main mark nav ol pre q ruby samp section span"
-    " sub sup table time ul var"
-)
-KNOWN = VOID | FORMATTING | _SELF_CLOSING | CONTAINERS
 _INDENTING = frozenset({"blockquote", "ul", "ol", "dl", "table"})
 _CELL_STARTS = frozenset({"td", "th", "caption"})
 _TABLE_PARTS = _CELL_STARTS | {"tr", "thead", "tbody", "tfoot", "colgroup", "col"}
 
-_SAME_AS = {
-    "body": "div",
-    "form": "div",
-    "fieldset": "div",
-    "legend": "div",
-    "details": "div",
-    "summary": "div",
-    "dialog": "div",
-    "hgroup": "div",
-    "search": "div",
-    "optgroup": "div",
-    "option": "div",
-    "dir": "ul",
-    "menu": "ul",
-    "listing": "pre",
-    "image": "img",
-    "strike": "s",
-}
 _DROPPED_WITH_CONTENT = names("script style title iframe noembed noframes")
 _SHOWN_AS_TEXT = frozenset({"textarea", "xmp"})
 
@@ -90,9 +66,19 @@ Rewrite = Callable[[str, Attributes], Attributes | None]
 """Given tag and attributes, says which attributes to write, or ``None`` to leave a void one out."""
 
 
-def bounded(html: str, rewrite: Rewrite) -> tuple[str, tuple[str, ...]]:
+class Dress(Protocol):
+    """What style sheets say: told of each element, by the name that the mail gives it."""
+
+    def start(self, tag: str, attributes: Attributes) -> None:
+        """Change the attributes of an element that starts."""
+
+    def end(self, tag: str) -> None:
+        """Note that an element ends."""
+
+
+def bounded(html: str, rewrite: Rewrite, dress: Dress | None = None) -> tuple[str, tuple[str, ...]]:
     """Write the known tags of ``html`` anew; gives them and what had to be left out."""
-    writer = _Writer(html, rewrite)
+    writer = _Writer(html, rewrite, dress)
     writer.run()
     return "".join(writer.out), tuple(writer.defects)
 
@@ -111,6 +97,7 @@ class _Writer:
 
     html: str
     rewrite: Rewrite
+    dress: Dress | None
     at: int = 0
     out: list[str] = field(default_factory=list)
     defects: dict[str, None] = field(default_factory=dict)
@@ -155,14 +142,16 @@ class _Writer:
         if tag is None:
             return False
         self.at = tag.end()
-        name = tag[2].lower()
-        name = _SAME_AS.get(name, name)
+        written = tag[2].lower()
+        name = SAME_AS.get(written, written)
         if tag[1]:
             self.end(name)
+            if self.dress and name in KNOWN:
+                self.dress.end(written)
         elif name in _DROPPED_WITH_CONTENT or name in _SHOWN_AS_TEXT:
             self.raw(name)
         elif name in KNOWN:
-            self.start(name, tag[3])
+            self.start(name, written, tag[3])
         elif name == "plaintext":
             self.text(len(self.html))
         return True
@@ -205,18 +194,20 @@ class _Writer:
             self.text(start.start())
         self.at = end + 1
 
-    def start(self, name: str, inside: str) -> None:
-        """Write a start tag, unless it would nest too deep."""
+    def start(self, name: str, written: str, inside: str) -> None:
+        """Write a start tag, unless it would nest too deep; the mail called it ``written``."""
         if not self.opens(name):
             self.flattened[name] += 1
             self.defects[TOO_DEEP] = None
             return
-        attributes = self.rewrite(name, attributes_of(inside))
-        if attributes is None:
+        found = attributes_of(inside)
+        if self.dress:
+            self.dress.start(written, found)
+        if (attributes := self.rewrite(name, found)) is None:
             return
         self.nodes += (8 if name == "img" else 1) + len(self.cells[-1])
-        written = "".join(f' {key}="{as_attribute(value)}"' for key, value in attributes.items())
-        self.out.append(f"<{name}{written}>")
+        kept = "".join(f' {key}="{as_attribute(value)}"' for key, value in attributes.items())
+        self.out.append(f"<{name}{kept}>")
         if name == "pre":
             # A parser drops the first line end; the second would be the first of the next reading.
             while self.html[self.at : self.at + 1] in ("\n", "\r"):

@@ -27,6 +27,7 @@ from urllib.parse import unquote
 import nh3  # noqa: TID251 - this is the file that owns it
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from mailticket import styles
 from mailticket.attributes import (
     FOR_ALL,
     FOR_IMAGES,
@@ -34,8 +35,11 @@ from mailticket.attributes import (
     chosen,
     permitted,
 )
+from mailticket.cascade import Cascade
 from mailticket.character_references import restored
-from mailticket.markup import KNOWN, Attributes, Rewrite, bounded
+from mailticket.elements import KNOWN
+from mailticket.markup import Attributes, Rewrite, bounded
+from mailticket.surroundings import Surroundings, surroundings_of
 
 ATTACHMENT = "attachment:"
 """Scheme of an embedded image in stored HTML, followed by the sha256 of its bytes."""
@@ -43,6 +47,8 @@ ATTACHMENT = "attachment:"
 _ROUNDS = 6
 _NONE: Mapping[str, str] = MappingProxyType({})
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_ANCHOR = re.compile(r'<a((?: [a-z-]+="[^"]*+")++)>')
+_OF_LINKS = re.compile(r' (?:target|rel)="[^"]*+"')
 _UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0-\ufdef\ufeff\ufffe\uffff]")
 
 _CLEANER = nh3.Cleaner(
@@ -68,20 +74,27 @@ class Sanitised:
 
 
 def sanitise(
-    html: str, inline_image_max_width: int = 250, locations: Mapping[str, str] = _NONE
+    html: str,
+    inline_image_max_width: int = 250,
+    locations: Mapping[str, str] = _NONE,
+    surroundings: Surroundings | None = None,
 ) -> Sanitised:
     """Make the HTML of a mail harmless; the display width of embedded images in pixels.
 
     ``locations`` says which Content-Location (RFC 2557) is which Content-ID, so that images that
-    are embedded by their location become ``cid:`` references.
+    are embedded by their location become ``cid:`` references. ``surroundings`` are those of the
+    whole document, where ``html`` is a piece of it.
     """
     image_style = _image_style(inline_image_max_width)
+    around = surroundings or surroundings_of(html)
+    dress = Cascade(around.sheet) if around.sheet.rules else None
 
     def rewrite(tag: str, attributes: Attributes) -> Attributes | None:
-        return chosen(tag, attributes, image_style, locations)
+        return chosen(tag, around.resolved(attributes, locations), image_style, locations)
 
-    written, defects = bounded(storable(html), rewrite)
-    clean = _settled(_parsed(written), rewrite, whole=not defects)
+    written, cut = bounded(storable(html), rewrite, dress)
+    defects = (*cut, *around.sheet.defects, *(dress.defects if dress else ()))
+    clean = _settled(_parsed(written), rewrite, whole=not cut)
     if clean is None:
         clean = _as_text(html)
         defects = (*defects, "HTML cannot be brought into order: taken as text")
@@ -102,8 +115,15 @@ def _image_style(width: int) -> str:
 def _parsed(html: str) -> str:
     """Parse and serialise; references like ``&#1;`` may have brought control characters."""
     clean = _CLEANER.clean(html)
+    if clean.count(' target="') != clean.count(' href="'):
+        clean = _ANCHOR.sub(_without_target, clean)
     clean = _UNSTORABLE.sub("", restored(clean))
     return clean.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _without_target(anchor: re.Match[str]) -> str:
+    """Take from ``<a>`` what belongs to a link, where nh3 found its address to be none."""
+    return anchor[0] if ' href="' in anchor[1] else _OF_LINKS.sub("", anchor[0])
 
 
 def _settled(clean: str, rewrite: Rewrite, *, whole: bool) -> str | None:
@@ -146,9 +166,9 @@ def point_images(html: str, targets: Mapping[str, str], inline_image_max_width: 
         if sha256 is None:
             _replace(image, image.attributes.get("alt") or "")
             return
-        style = (image.attributes.get("style") or "").split(";max-width:")[0]
+        style = f"{image.attributes.get('style') or ''};{_image_style(inline_image_max_width)}"
         image.attrs["src"] = f"{ATTACHMENT}{sha256}"
-        image.attrs["style"] = f"{style};{_image_style(inline_image_max_width)}".lstrip(";")
+        image.attrs["style"] = styles.clean(style)
         image.attrs["data-zoom"] = ""
 
     return _each_embedded(html, point)

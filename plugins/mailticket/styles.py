@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from mailticket.markup import names
+from mailticket.elements import names
 
 MAX_STYLE = 8192
 """Characters of one style attribute that are read."""

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 from selectolax.lexbor import LexborHTMLParser
 
-from mailticket.markup import KNOWN, names
+from mailticket.elements import KNOWN, names
 
 ATTRIBUTES = names(
     "align alt bgcolor border bordercolor cellpadding cellspacing clear color colspan compact"

@@ -66,6 +66,7 @@ def test_harmless_html_stays_as_it_is(html: str) -> None:
         ('<a href="ftp://example.org/x">x</a>', "<a>x</a>"),
         ('<a href=" https://a\nb.org/ ">x</a>', f'<a href="https://ab.org/" {LINK}>x</a>'),
         ('<a href="/x">x</a><a name="y">y</a>', "<a>x</a><a>y</a>"),
+        ('<a href="http://a>b/" title="x">x</a>', '<a title="x">x</a>'),
         ("<p><b>x<p>y", "<p><b>x</b></p><p><b>y</b></p>"),
         ('<p title=it\'s class="a"b>x', "<p title=\"it's\">x</p>"),
     ],
