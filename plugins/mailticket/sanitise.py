@@ -115,8 +115,7 @@ def _image_style(width: int) -> str:
 def _parsed(html: str) -> str:
     """Parse and serialise; references like ``&#1;`` may have brought control characters."""
     clean = _CLEANER.clean(html)
-    if clean.count(' target="') != clean.count(' href="'):
-        clean = _ANCHOR.sub(_without_target, clean)
+    clean = _ANCHOR.sub(_without_target, clean)
     clean = _UNSTORABLE.sub("", restored(clean))
     return clean.replace("\r\n", "\n").replace("\r", "\n")
 

@@ -67,6 +67,7 @@ def test_harmless_html_stays_as_it_is(html: str) -> None:
         ('<a href=" https://a\nb.org/ ">x</a>', f'<a href="https://ab.org/" {LINK}>x</a>'),
         ('<a href="/x">x</a><a name="y">y</a>', "<a>x</a><a>y</a>"),
         ('<a href="http://a>b/" title="x">x</a>', '<a title="x">x</a>'),
+        ('<a href="http://a<b/">&lt;a href="</a>', '<a>&lt;a href="</a>'),
         ("<p><b>x<p>y", "<p><b>x</b></p><p><b>y</b></p>"),
         ('<p title=it\'s class="a"b>x', "<p title=\"it's\">x</p>"),
     ],
