@@ -114,8 +114,13 @@ class Access:
 
     def configuration(self) -> tuple[Configuration, tuple[Fault, ...]]:
         """Read the Variables; with a fault for each of which an earlier version is in force."""
-        texts, faults = zip(*(self._in_force(key) for key in LAST_VALID), strict=True)
-        return load(*texts), tuple(fault for fault in faults if fault)
+        texts, faults = self.texts()
+        return load(*texts), faults
+
+    def texts(self) -> tuple[tuple[str | None, ...], tuple[Fault, ...]]:
+        """Read the texts in force, of inboxes and settings, and why one is not the present one."""
+        found = [self._in_force(key) for key in LAST_VALID]
+        return tuple(text for text, _ in found), tuple(fault for _, fault in found if fault)
 
     def _in_force(self, key: str) -> tuple[str | None, Fault | None]:
         text = self.get_variable(key)

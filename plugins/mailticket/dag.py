@@ -11,7 +11,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, TriggerRule, get_parsing_context, task  # noqa: TID251
+from airflow.sdk import (  # noqa: TID251
+    DAG,
+    AssetOrTimeSchedule,
+    TriggerRule,
+    get_parsing_context,
+    task,
+)
 
 from mailticket.airflow_access import Access, in_airflow
 from mailticket.airflow_task import TICKETS, RetryAsTold, check_configuration, take
@@ -56,7 +62,7 @@ def dags() -> Iterator[DAG]:
     if wanted == CONFIGURATION_DAG:
         return
     for inbox in configuration.inboxes.values():
-        yield inbox_dag(inbox)
+        yield inbox_dag(inbox, len(configuration.inboxes))
     for name, faults in configuration.broken.items():
         if _NAME.fullmatch(name):  # no DAG can be called otherwise; the static one tells of it
             yield broken_dag(name, faults)
@@ -71,9 +77,11 @@ def _remember_valid(access: Access) -> None:
         _LOG.info("the valid version of %s is not remembered: %s", INBOXES, error)
 
 
-def inbox_dag(inbox: Inbox) -> DAG:
-    """Make the DAG of an inbox; only its name goes into the tasks."""
-    schedule = timedelta(seconds=inbox.periodicity) if inbox.active else None
+def inbox_dag(inbox: Inbox, inboxes: int = 1) -> DAG:
+    """Make the DAG of an inbox, one of so many; only its name goes into tasks and trigger."""
+    from mailticket import watch  # noqa: PLC0415  a task's process has no use for it
+
+    schedule = watch.schedule(inbox, inboxes) if inbox.active else None
     return _dag(inbox.name, schedule, (inbox.ticket_class,), inbox.describe())
 
 
@@ -87,7 +95,7 @@ def broken_dag(name: str, faults: Sequence[Fault]) -> DAG:
 
 
 def _dag(
-    name: str, schedule: timedelta | None, tags: Sequence[str], doc: str, mark: str = ""
+    name: str, schedule: AssetOrTimeSchedule | None, tags: Sequence[str], doc: str, mark: str = ""
 ) -> DAG:
     with DAG(
         PREFIX + name,

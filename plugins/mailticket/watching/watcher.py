@@ -1,0 +1,244 @@
+"""The watcher of one inbox: it looks at its mailbox, hears of the database, and rings."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from mailticket.config import Inbox
+from mailticket.errors import InsecureConnection, MailboxError, MailticketError
+from mailticket.mailboxes.base import Place
+from mailticket.mailboxes.login import MailboxLogin
+from mailticket.sanitise import storable
+from mailticket.store.watching import Marks, Watching
+from mailticket.watching.doorbell import Doorbell
+from mailticket.watching.health import Health
+from mailticket.watching.imap_client import Connection
+from mailticket.watching.imap_watch import watch_folder
+from mailticket.watching.pop3_watch import Drop, look, watch_maildrop
+from mailticket.watching.shared import Shared
+from mailticket.watching.sights import NOTHING_NEW, Sight
+
+_APART = 30.0
+"""Seconds between two rings for what waits in the database, at least."""
+_REREAD = 480.0
+"""Seconds after which a Connection that works is read again."""
+_MENDED = 30.0
+"""Seconds after which one that does not work is: somebody may have mended it."""
+_WHY = {
+    "settle": "a ticket was closed",
+    "send": "mail waits to be sent",
+    "undecided": "messages wait to be decided",
+}
+_LOG = logging.getLogger("mailticket.watch")
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Rings when a run has something to do; nothing is kept that a restart would lose."""
+
+    name: str
+    shared: Shared
+    health: Health = field(default_factory=Health)
+    _for_mail: Doorbell = field(default_factory=Doorbell)
+    _for_rows: Doorbell = field(default_factory=lambda: Doorbell(_APART))
+    _sight: Sight = NOTHING_NEW
+    _asks: Mapping[str, str] = field(default_factory=dict)
+    _marks: Marks = field(default_factory=Marks)
+    _stirred: asyncio.Event = field(default_factory=asyncio.Event)
+    _look: asyncio.Event = field(default_factory=asyncio.Event)
+    _connection: Connection | None = None
+    _news_of_health: str = ""
+    _is_locked: bool = False
+    """Its mailbox takes one session at a time."""
+    _works_with: tuple[object, ...] = ()
+    _reread_at: float = 0.0
+
+    async def rings(self) -> AsyncGenerator[str, None]:
+        """Give a reason each time a run is to be started, until it is cancelled."""
+        self.health.told = await self.shared.ask(lambda db: db.was_told(self.name))
+        self.shared.join(self)
+        mailbox = asyncio.create_task(self._keep_watching(), name=f"mailbox of {self.name}")
+        try:
+            while True:
+                self._stirred.clear()
+                for why in self._reasons(time.monotonic()):
+                    yield why
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._patience()):
+                        await self._stirred.wait()
+        finally:
+            self.shared.leave(self)
+            mailbox.cancel()
+            with contextlib.suppress(asyncio.CancelledError, MailticketError):
+                await mailbox
+
+    def _reasons(self, now: float) -> list[str]:
+        """Say why a run is to be started now, if it is: one reason serves for all."""
+        told, self._news_of_health = self._news_of_health, ""
+        marks = self._marks
+        why = [told] if told else []
+        news = self._sight.key or self._asks.get("rest")
+        if self._for_mail.rings(now, news, marks.fetched, busy=marks.busy):
+            why.append(self._sight.said or "the last run left some for the next one")
+        rows = {what: key for what, key in self._asks.items() if what != "rest"}
+        key = "; ".join(f"{what} {key}" for what, key in sorted(rows.items())) or None
+        if self._for_rows.rings(now, key, marks.finished, busy=marks.busy):
+            why += [_WHY[what] for what in sorted(rows)]
+        return ["; ".join(why)] if why else []
+
+    def _patience(self) -> float | None:
+        """Give the seconds after which to think again though nothing stirs."""
+        return 5.0 if self._sight.key or self._asks else None
+
+    # -- what the others tell ----------------------------------------------------------------------
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether a run was asked for that has not come yet, or one is at work on a maildrop.
+
+        A maildrop is locked by who reads it; a folder may be watched meanwhile.
+        """
+        now, marks = time.monotonic(), self._marks
+        asked = self._for_mail.is_waiting(now, marks.fetched)
+        return asked or (self._is_locked and marks.busy)
+
+    @property
+    def wants_marks(self) -> bool:
+        """Tell whether it matters how far the runs are."""
+        return self.is_waiting or self._for_rows.is_waiting(time.monotonic(), self._marks.finished)
+
+    def told(self, asks: Mapping[str, str], marks: Marks | None) -> None:
+        """Take what the poll found; look at the mailbox again when a run has been there."""
+        if marks is not None and marks != self._marks:
+            fetched = marks.fetched != self._marks.fetched
+            self._marks = marks
+            if fetched:
+                self._look_again()
+            self._stirred.set()
+        if asks != self._asks:
+            self._asks = asks
+            self._stirred.set()
+
+    def _look_again(self) -> None:
+        self._look.set()
+        if self._connection:
+            self._connection.wake()
+
+    def see(self, sight: Sight, how: str) -> None:
+        """Take what a look at the mailbox showed."""
+        recovered = self.health.recovered()
+        if recovered:
+            _LOG.info("inbox %s: its mailbox is well again", self.name)
+            self._news_of_health = "the mailbox is well again"
+        self.shared.well(self.name, how, at_once=recovered)
+        self._sight = sight
+        self._stirred.set()
+
+    async def cursor(self, place: Place) -> int:
+        """Give the UID up to which all messages there have rows; the marks are as fresh."""
+
+        def ask(db: Watching) -> tuple[Marks, int]:
+            return db.marks([self.name])[self.name], db.cursor(self.name, place)
+
+        self._marks, cursor = await self.shared.ask(ask)
+        return cursor
+
+    async def unknown(self, place: Place, uids: Sequence[str]) -> list[str]:
+        """Give those of the UIDs that have no row; the marks are as fresh."""
+
+        def ask(db: Watching) -> tuple[Marks, list[str]]:
+            return db.marks([self.name])[self.name], db.unknown(self.name, place, uids)
+
+        self._marks, unknown = await self.shared.ask(ask)
+        return unknown
+
+    # -- the mailbox -------------------------------------------------------------------------------
+
+    async def _keep_watching(self) -> None:
+        """Watch the mailbox, again and again: whatever fails, the next try comes."""
+        while True:
+            login: MailboxLogin | None = None
+            try:
+                inbox, login = await self._configured()
+                await self._watch(inbox, login)
+            except MailticketError as error:
+                await self._failed(error, login)
+            except Exception as error:  # noqa: BLE001  a bug must leave no inbox unwatched
+                _LOG.exception("inbox %s", self.name)
+                await self._failed(MailboxError(f"{type(error).__name__}: {error}"), login)
+
+    async def _watch(self, inbox: Inbox, login: MailboxLogin) -> None:
+        between = float(inbox.periodicity)
+        self._is_locked = login.protocol == "pop3"
+        if self._is_locked:
+            await watch_maildrop(self._look_once(login), login, self, between, self._look)
+            return
+        async with self.shared.turn(login):
+            connection = await Connection.open(login, inbox.mailbox, self.shared.context)
+        self._connection = connection
+        try:
+            await watch_folder(connection, self, between)
+        finally:
+            self._connection = None
+            connection.close()
+
+    def _look_once(self, login: MailboxLogin) -> Callable[[str], Awaitable[Drop]]:
+        async def once(volume: str) -> Drop:
+            async with self.shared.turn(login):
+                return await self.shared.look(lambda: look(login, volume))
+
+        return once
+
+    async def _configured(self) -> tuple[Inbox, MailboxLogin]:
+        found = await self.shared.configured(self.name)
+        self._works_with = _lasting(found)
+        self._reread_at = time.monotonic() + _REREAD
+        return found
+
+    async def is_current(self) -> bool:
+        """Tell whether configuration and Connection are those that this watcher works with."""
+        if time.monotonic() < self._reread_at:
+            return True
+        self._reread_at = time.monotonic() + _REREAD
+        return _lasting(await self.shared.configured(self.name)) == self._works_with
+
+    # -- failures ----------------------------------------------------------------------------------
+
+    async def _failed(self, error: MailticketError, login: MailboxLogin | None) -> None:
+        """Note it, tell of it when it is time, and wait."""
+        wait, tell = self.health.failed(time.monotonic(), error)
+        self.shared.not_well(self.name)
+        if isinstance(error, InsecureConnection):
+            self.shared.forget_contexts()
+        if tell:
+            _LOG.warning("inbox %s cannot be watched: %s", self.name, error)
+            self._news_of_health = f"the mailbox cannot be watched: {error}"
+            self._stirred.set()
+        since = time.monotonic() - (self.health.failing_since or time.monotonic())
+        await self.shared.ask(
+            lambda db: db.failing(self.name, storable(str(error)), since, told=self.health.told)
+        )
+        await self._pause(wait * random.uniform(0.9, 1.1), login)  # noqa: S311
+
+    async def _pause(self, seconds: float, login: MailboxLogin | None) -> None:
+        """Wait; sooner there is only hope when somebody has changed configuration or Connection."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, _MENDED))
+            if login is None or left <= _MENDED:
+                continue
+            with contextlib.suppress(MailticketError):
+                if _lasting(await self.shared.configured(self.name)) != self._works_with:
+                    return
+
+
+def _lasting(found: tuple[Inbox, MailboxLogin]) -> tuple[object, ...]:
+    """Give what a change of which calls for another connection; a token is renewed all the time."""
+    inbox, login = found
+    return replace(login, token=""), inbox.mailbox, inbox.periodicity
