@@ -13,8 +13,9 @@ from mailticket.choice import written_name
 from mailticket.embedded import Embedded, comparable
 from mailticket.encoded_words import decode_words, header_text
 from mailticket.fields import read_fields, section_size
-from mailticket.filenames import extension, made_up, safe_name, shortened
+from mailticket.filenames import made_up, safe_name, shortened
 from mailticket.headers import subject
+from mailticket.media_types import extension, type_of_name
 from mailticket.message import Attachment
 from mailticket.options import ParseOptions
 from mailticket.parts import Part
@@ -76,7 +77,7 @@ def _attachment(part: Part, octets: bytes, namer: _Namer) -> Attachment:
     declared = part.content_type
     written = written_name(part)
     actual = magic.sniff(octets)
-    content_type = magic.best_type(declared, actual, magic.type_of_name(safe_name(written)))
+    content_type = magic.best_type(declared, actual, type_of_name(safe_name(written)))
     name = forwarded_name(octets, safe_name(written)) if declared in FORWARDED else ""
     name = name or namer.name(written, content_type)
     return Attachment(

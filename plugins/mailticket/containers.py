@@ -11,6 +11,7 @@ from mailticket.body import Source
 from mailticket.charsets import one_line
 from mailticket.choice import written_name
 from mailticket.embedded import Embedded
+from mailticket.media_types import type_of_name
 from mailticket.outlook import HeldFile, OutlookMessage, as_eml, eml_name, shown_in
 from mailticket.parts import Part
 from mailticket.tnef_counts import Overdrawn
@@ -110,5 +111,5 @@ def _replaced(
 
 def _embedded(file: HeldFile) -> Embedded:
     declared = file.content_type or "application/octet-stream"
-    kind = magic.best_type(declared, magic.sniff(file.octets), magic.type_of_name(file.filename))
+    kind = magic.best_type(declared, magic.sniff(file.octets), type_of_name(file.filename))
     return Embedded(kind, file.content_id, file.octets, file.filename)

@@ -9,6 +9,7 @@ from mailticket.body import Source, source_of
 from mailticket.choice import Choice, choose
 from mailticket.embedded import Embedded, extracted
 from mailticket.fields import FieldSection, read_fields
+from mailticket.media_types import type_of_name
 from mailticket.options import ParseOptions
 from mailticket.parts import Part, Tree, read_tree
 
@@ -85,9 +86,7 @@ def _without_files(text: str, found: _Found) -> str:
     """Make attachments of the files that stand in a text."""
     decoded = uuencode.taken_out(text)
     found.files.extend(
-        Embedded(
-            magic.best_type("", magic.sniff(octets), magic.type_of_name(name)), "", octets, name
-        )
+        Embedded(magic.best_type("", magic.sniff(octets), type_of_name(name)), "", octets, name)
         for name, octets in decoded.files
     )
     return decoded.text

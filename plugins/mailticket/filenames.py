@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import mimetypes
 import re
 import unicodedata
 
 from mailticket.charsets import one_line
+from mailticket.media_types import extension
 
 LONGEST = 200
 """Characters; file systems allow 255 bytes, and a page has to show it."""
@@ -16,45 +16,6 @@ _FORBIDDEN = re.compile(r'[<>:"|?*]')
 _RESERVED = re.compile(r"^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
-# Where mimetypes has several, none, or an odd first answer.
-_EXTENSIONS = {
-    "application/octet-stream": ".bin",
-    "application/pgp-encrypted": ".asc",
-    "application/pgp-keys": ".asc",
-    "application/pgp-signature": ".asc",
-    "application/pkcs7-mime": ".p7m",
-    "application/x-pkcs7-mime": ".p7m",
-    "application/pkcs7-signature": ".p7s",
-    "application/x-pkcs7-signature": ".p7s",
-    "application/ms-tnef": ".dat",
-    "application/vnd.ms-outlook": ".msg",
-    "application/rtf": ".rtf",
-    "application/ics": ".ics",
-    "image/jpeg": ".jpg",
-    "image/jpg": ".jpg",
-    "image/pjpeg": ".jpg",
-    "image/tiff": ".tif",
-    "image/x-png": ".png",
-    "image/svg+xml": ".svg",
-    "image/webp": ".webp",
-    "message/delivery-status": ".txt",
-    "message/disposition-notification": ".txt",
-    "message/external-body": ".txt",
-    "message/global": ".eml",
-    "message/rfc822": ".eml",
-    "text/calendar": ".ics",
-    "text/csv": ".csv",
-    "text/directory": ".vcf",
-    "text/enriched": ".txt",
-    "text/html": ".html",
-    "text/plain": ".txt",
-    "text/rfc822-headers": ".txt",
-    "text/rtf": ".rtf",
-    "text/vcard": ".vcf",
-    "text/x-vcard": ".vcf",
-    "video/mp4": ".mp4",
-    "audio/mpeg": ".mp3",
-}
 _STEMS = {
     "message/delivery-status": "delivery-status",
     "text/rfc822-headers": "headers",
@@ -66,12 +27,6 @@ _STEMS = {
     "application/pgp-encrypted": "version",
     "application/ms-tnef": "winmail",
 }
-
-
-def extension(content_type: str) -> str:
-    """Give the usual extension of a type, with its dot."""
-    known = _EXTENSIONS.get(content_type)
-    return known or mimetypes.guess_extension(content_type, strict=False) or ".bin"
 
 
 def made_up(content_type: str, number: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 import re
 
 import filetype
@@ -42,6 +41,17 @@ GENERIC = frozenset(
         "application/x-unknown-content-type",
         "application/x",
         "application/data",
+        "application/attachment",
+        "application/file",
+        "application/octetstream",
+        "application/octet-string",
+        "application/save",
+        "application/x-octet-stream",
+        "application/x-octetstream",
+        "application/x-file",
+        "application/x-unknown-application-octet-stream",
+        "octet/stream",
+        "unknown/unknown",
         "binary/octet-stream",
         "multipart/mixed",
         "text/plain",
@@ -177,11 +187,6 @@ def is_executable(declared: str, actual: str, filename: str) -> bool:
     if declared in _EXECUTABLE_TYPES or actual in _EXECUTABLE_TYPES:
         return True
     return filename.rpartition(".")[2].lower().strip() in EXECUTABLE_EXTENSIONS
-
-
-def type_of_name(filename: str) -> str:
-    """Give the type that a name's extension stands for, ``""`` when it stands for none."""
-    return mimetypes.guess_type(filename, strict=False)[0] or "" if "." in filename else ""
 
 
 def best_type(declared: str, actual: str, filename_type: str) -> str:

@@ -10,11 +10,11 @@ from email.header import Header
 from email.utils import format_datetime, formataddr
 from hashlib import sha256
 
-from mailticket import magic
 from mailticket.charsets import one_line
 from mailticket.compressed_rtf import laid_open
 from mailticket.embedded import comparable, referenced
 from mailticket.filenames import safe_name, shortened
+from mailticket.media_types import type_of_name
 from mailticket.message import Address
 from mailticket.rtf import unwrapped
 
@@ -107,7 +107,7 @@ def _texts(message: OutlookMessage) -> list[bytes]:
 
 def _file_part(file: HeldFile) -> bytes:
     name = safe_name(file.filename)
-    content_type = file.content_type or magic.type_of_name(name) or "application/octet-stream"
+    content_type = file.content_type or type_of_name(name) or "application/octet-stream"
     fields = [f"Content-Type: {content_type}"]
     if name and name.isascii():
         fields.append(f'Content-Disposition: attachment;\n filename="{name}"')

@@ -10,6 +10,8 @@ from mailticket.image_headers import MAX_FRAMES
 from mailticket.message import Attachment
 from mailticket.options import ParseOptions
 
+_SHOWN_UNREAD = frozenset({"image/avif", "image/x-icon", "image/vnd.microsoft.icon"})
+
 
 class Sieve:
     """Judges the attachments of one mail; what is decoded for all of them is bounded together."""
@@ -29,9 +31,18 @@ class Sieve:
         if not attachment.content_type.startswith("image/"):
             return attachment
         info = images.inspect(attachment.data)
-        return self._image(attachment, info) if info else attachment
+        return self._image(attachment, info) if info else self._unread(attachment)
+
+    def _unread(self, attachment: Attachment) -> Attachment:
+        """Show what browsers know and we do not; a broken image is an attachment."""
+        if not attachment.inline or magic.sniff(attachment.data) in _SHOWN_UNREAD:
+            return attachment
+        self._note(attachment, "image cannot be read: attached, not shown")
+        return replace(attachment, inline=False)
 
     def _image(self, attachment: Attachment, info: images.ImageInfo) -> Attachment:
+        if info.format == "TIFF":  # no browser shows it
+            attachment = replace(attachment, inline=False)
         smallest, largest = self.options.images_minimum_size, self.options.images_maximum_size
         if info.width < smallest[0] or info.height < smallest[1]:
             size = f"{info.width}x{info.height}, smallest is {smallest[0]}x{smallest[1]}"
