@@ -16,8 +16,7 @@ from mailticket.options import ParseOptions
 from mailticket.parts import Part
 from mailticket.plaintext import html_of, unflowed
 from mailticket.quotation import new_part_of_html, new_part_of_text
-from mailticket.sanitise import sanitise
-from mailticket.surroundings import surroundings_of
+from mailticket.sanitise import document, sanitise
 
 _META_CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?\s{0,5}([\w.:-]{1,40})", re.IGNORECASE
@@ -150,7 +149,7 @@ def _from_text(source: Source, options: ParseOptions, *, reply: bool) -> Rendere
 def _from_html(
     source: Source, options: ParseOptions, locations: Mapping[str, str], *, reply: bool
 ) -> Rendered:
-    around = surroundings_of(source.text)
+    around = document(source.text)
     whole = sanitise(source.text, locations=locations, surroundings=around)
     body = Body(source.content_type, whole.html, text_of(whole.html))
     unchanged = NewPart(body.html, body.text)

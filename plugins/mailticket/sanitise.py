@@ -86,7 +86,7 @@ def sanitise(
     whole document, where ``html`` is a piece of it.
     """
     image_style = _image_style(inline_image_max_width)
-    around = surroundings or surroundings_of(html)
+    around = surroundings or document(html)
     dress = Cascade(around.sheet) if around.sheet.rules else None
 
     def rewrite(tag: str, attributes: Attributes) -> Attributes | None:
@@ -99,6 +99,11 @@ def sanitise(
         clean = _as_text(html)
         defects = (*defects, "HTML cannot be brought into order: taken as text")
     return Sanitised(clean, clean.count("<img data-remote-src="), defects)
+
+
+def document(html: str) -> Surroundings:
+    """Find what a whole document says about its pieces, each of which is sanitised by itself."""
+    return surroundings_of(storable(html))
 
 
 def storable(text: str) -> str:

@@ -225,6 +225,13 @@ def test_relative_links_are_read_from_the_base_address(base: str, link: str, exp
     assert html == (f'<a href="{expected}"{rest}>x</a>' if expected else "<a>x</a>")
 
 
+def test_a_base_address_and_a_sheet_are_storable() -> None:
+    html = '<base href="http://a\udc93b\0.invalid/"><style>p{font-family:"a\ud800\0b"}</style>'
+    done = sanitise(f'{html}<p><a href="c">x</a></p>').html
+    assert "http://ab.invalid/c" in done
+    assert "&quot;ab&quot;" in done
+
+
 def test_a_relative_image_is_a_remote_one_where_there_is_a_base() -> None:
     done = sanitise('<base href="http://x.invalid/a/"><img src="b.png"><img src="cid:c">')
     assert done.html.startswith('<img data-remote-src="http://x.invalid/a/b.png"><img src="cid:c"')
