@@ -9,32 +9,54 @@ import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import structlog
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mailticket.airflow_access import in_shell
+from mailticket.config import Inbox
 from mailticket.errors import NotFound
 from mailticket.ingest import run_once, summary
+from mailticket.passage import Counts, Outside
 from mailticket.passage import Progress as Tell
 from mailticket.store.attempts import Attempts
+from mailticket.store.intake import Intake
 from mailticket.store.migrate import migrate
+from mailticket.store.postgres import Database
 from mailticket.store.sealed import forget, reseal
 
 
 def run(options: argparse.Namespace) -> int:
-    """Take all steps of one inbox once; fail when a message failed."""
+    """Take all steps of one inbox, again while a pass left a rest; fail when a message failed."""
     access = in_shell()
     inbox = access.inbox(options.inbox)
     name = f"shell:{socket.gethostname()}:{os.getpid()}:{datetime.now(UTC):%Y%m%dT%H%M%S}"
     _log_lines(options.quiet)
     with _progress(options.quiet) as tell:
-        counts, failed = run_once(access.database(), inbox, name, access.outside(progress=tell))
+        db = access.database()
+        outside = access.outside(progress=tell, insists=name, db=db)
+        passes = _passes(db, inbox, name, outside)
+        told = [_told(inbox, counts, failed) for counts, failed in passes]
+    return 1 if any(told) else 0
+
+
+def _passes(
+    db: Database, inbox: Inbox, name: str, outside: Outside
+) -> Iterator[tuple[Counts, list[str]]]:
+    """Take passes until none leaves a rest (``max_messages_per_run``)."""
+    yield run_once(db, inbox, name, outside)
+    further = count(2)
+    while Intake(db).has_rest(inbox.name):
+        yield run_once(db, inbox, f"{name}:{next(further)}", outside)
+
+
+def _told(inbox: Inbox, counts: Counts, failed: list[str]) -> bool:
     print(f"inbox {inbox.name}: {summary(counts)}")
     for line in failed:
         print(f"failed: {line}")
-    return 1 if failed else 0
+    return bool(failed)
 
 
 def _log_lines(quiet: bool) -> None:
@@ -82,8 +104,6 @@ def migrate_database(_options: argparse.Namespace) -> int:
     return 0
 
 
-def reset(options: argparse.Namespace) -> int:
-    """Make messages new."""
 def reseal_tokens(options: argparse.Namespace) -> int:
     """Encrypt what is kept with the first of Airflow's Fernet keys, or drop it."""
     access = in_shell()
@@ -96,6 +116,8 @@ def reseal_tokens(options: argparse.Namespace) -> int:
     return 0
 
 
+def reset(options: argparse.Namespace) -> int:
+    """Make messages new."""
     attempts, ids = _found(options)
     done = attempts.reset(ids)
     _say(done, ids, "is new: the next run of its inbox decides it", "is new already")

@@ -85,6 +85,10 @@ class Mailbox(Protocol):
         """
         ...
 
+    def present(self) -> set[str]:
+        """Give the UIDs of all that lies there now: one command, whatever their number."""
+        ...
+
     def headers(self, uids: Sequence[str]) -> Iterator[Fetched]:
         """Fetch header sections only (``original`` is the raw header section)."""
         ...

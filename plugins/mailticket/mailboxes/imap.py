@@ -88,6 +88,10 @@ class ImapMailbox:
             raise MailboxUnavailable(f"{self._login.server} does not search: {answer.words}")
         return [uid for uid in imap_answer.searched(answer.lines) if uid > above]
 
+    def present(self) -> set[str]:
+        """Give all UIDs, by one SEARCH."""
+        return set(map(str, self._uids(0)))
+
     def _listed(self, uids: list[int]) -> Iterator[Listed]:
         found = self._sizes_in_parts(uids)
         missing = [uid for uid in uids if b"RFC822.SIZE" not in found.get(uid, {})]

@@ -125,6 +125,11 @@ class MemoryMailbox:
             if uid > int(after or 0):
                 yield Listed(str(uid), len(original), self._folder.received.get(uid))
 
+    def present(self) -> set[str]:
+        """Give all UIDs."""
+        self._require_up()
+        return set(map(str, self._folder.originals))
+
     def headers(self, uids: Sequence[str]) -> Iterator[Fetched]:
         """Fetch header sections, the empty line at their end included."""
         for fetched in map(self._fetch, uids):

@@ -104,6 +104,11 @@ class Pop3Mailbox:
         for uid, size in list(self._sizes.items()):
             yield Listed(uid, size, None)
 
+    def present(self) -> set[str]:
+        """Give all UIDLs: those that this session listed."""
+        self._live()
+        return set(self._numbers)
+
     def headers(self, uids: Sequence[str]) -> Iterator[Fetched]:
         """Fetch header sections by TOP (RFC 1939, 7), the empty line at their end included."""
         for uid in uids:

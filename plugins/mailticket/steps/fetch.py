@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from mailticket.errors import RowRefused
 from mailticket.identity import header_hash
 from mailticket.mailboxes.base import Fetched, Listed, Mailbox
 from mailticket.passage import Counts, Passage, about
 from mailticket.steps.arriving import arrival, is_the_same, nameless
+from mailticket.steps.lying import Reused, fresh, none_is_known, note_what_is_gone
 from mailticket.store.intake import Arrival, Epoch
 from mailticket.store.postgres import Row
 
 BATCH_BYTES = 16 * 1024**2
 BATCH_MESSAGES = 200
+LISTED = 5000
+"""So many lines of a listing are compared with our rows in one question."""
 
 
 def fetch(p: Passage) -> Counts:
@@ -26,8 +30,15 @@ def fetch(p: Passage) -> Counts:
     if adopted:
         p.log.info(f"took over {adopted} messages that an earlier run left undecided")
     with p.outside.mailbox(p.inbox) as mailbox:
-        epoch = _epoch(p, mailbox)
-        counts = _Fetch(p, mailbox, epoch).everything()
+        look = _Fetch(p, mailbox, _epoch(p, mailbox))
+        try:
+            counts = look.everything()
+        except Reused as reused:
+            p.log.warning(f"{reused}: the mailbox is read from its beginning")
+            look.epoch = p.intake.next_generation(p.inbox.name, mailbox.place)
+            counts = look.everything()
+        if not counts["more"]:
+            counts["gone"] = note_what_is_gone(p, mailbox, look.epoch)
     return {**counts, "adopted": adopted}
 
 
@@ -63,23 +74,32 @@ class _Fetch:
     def everything(self) -> Counts:
         left = self.p.inbox.max_messages_per_run
         listing = self.mailbox.listing(str(self.epoch.cursor) if self.epoch.cursor else None)
-        batches = _batches(listing)
+        chunks = _chunks(listing)
         more = False
-        for batch in batches:
-            fresh = self._fresh(batch)
-            self._batch(fresh[:left], batch[-1] if len(fresh) <= left else None)
-            self.p.outside.progress("fetch", self.stored + self.recognised, None)
-            left -= len(fresh)
+        for number, chunk in enumerate(chunks):
+            new = self._fresh(chunk)
+            if number == 0 and len(new) == len(chunk):
+                none_is_known(self.p, self.mailbox, self.epoch)
+            self._portion(new[:left], chunk[-1] if len(new) <= left else None)
+            left -= len(new)
             if left <= 0:
-                more = left < 0 or next(batches, None) is not None
+                more = left < 0 or any(map(self._fresh, chunks))
                 break
         if self.epoch.is_new_life and not more:
             self.p.intake.leave_earlier_lives(self.epoch)
+        self.p.intake.leave_rest(self.epoch, self.p.run if more else None)
         return {"fetched": self.stored, "recognised": self.recognised, "more": more}
 
-    def _fresh(self, batch: list[Listed]) -> list[Listed]:
-        known = self.p.intake.known_uids(self.epoch, [one.uid for one in batch])
-        return [one for one in batch if one.uid not in known]
+    def _fresh(self, chunk: list[Listed]) -> list[Listed]:
+        self.p.keep_lease()
+        return fresh(self.p, self.mailbox, self.epoch, chunk)
+
+    def _portion(self, new: list[Listed], last: Listed | None) -> None:
+        """Store what is new of a chunk; ``last`` is the end of it, if all of it is taken."""
+        batches = list(_batches(new)) or [[]]
+        for batch in batches:
+            self._batch(batch, last if batch is batches[-1] else None)
+            self.p.outside.progress("fetch", self.stored + self.recognised, None)
 
     def _batch(self, fresh: list[Listed], last: Listed | None) -> None:
         """Store what is new of a batch; ``last`` is the end of it, if all of it was taken."""
@@ -178,6 +198,12 @@ class _Fetch:
                 self.p.log.warning(f"uid {one.uid} cannot be read: {found.error}")
             whole = one.uid not in unread and not found.error
             yield arrival(one, found.original or b"", whole=whole)
+
+
+def _chunks(listing: Iterable[Listed]) -> Iterator[list[Listed]]:
+    lines = iter(listing)
+    while chunk := list(islice(lines, LISTED)):
+        yield chunk
 
 
 def _batches(listing: Iterable[Listed]) -> Iterator[list[Listed]]:

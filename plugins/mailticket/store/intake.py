@@ -100,6 +100,34 @@ class Intake:
         rows = self._db.rows("known_uids", epoch=epoch.id, uids=list(uids))
         return {row["uid"] for row in rows}
 
+    def known_places(self, epoch: Epoch, uids: Sequence[str]) -> list[Row]:
+        """Give what is known of the UIDs: uid, location, size, message_id, header_hash, left."""
+        return self._db.rows("known_places", epoch=epoch.id, uids=list(uids))
+
+    def lie_again(self, locations: Sequence[int]) -> None:
+        """Remember that the server took removals back: they are to be repeated."""
+        self._db.rows("lie_again", locations=list(locations))
+
+    def leave_rest(self, epoch: Epoch, run: Run | None) -> None:
+        """Remember which run left the rest of the folder to the next one; None: there is none."""
+        self._db.rows("leave_rest", epoch=epoch.id, run=run.id if run else None)
+
+    def has_rest(self, inbox: str) -> bool:
+        """Tell whether a run left something behind: the next one should follow at once."""
+        return bool(self._db.value("has_rest", inbox=inbox))
+
+    def may_be_gone(self, epoch: Epoch, exists: int) -> bool:
+        """Tell whether less lies there than our rows say, or that was not looked at for a day."""
+        return bool(self._db.value("may_be_gone", epoch=epoch.id, exists=exists))
+
+    def expects(self, epoch: Epoch) -> bool:
+        """Tell whether, by our rows, anything lies there."""
+        return bool(self._db.value("expects", epoch=epoch.id))
+
+    def mark_gone(self, epoch: Epoch, present: Iterable[str]) -> int:
+        """Mark what should lie there and does not; give how many."""
+        return len(self._db.rows("mark_gone", epoch=epoch.id, present=list(present)))
+
     def recognise(
         self, inbox: str, epoch: Epoch, prints: Iterable[tuple[str, int, bytes]]
     ) -> dict[str, int]:

@@ -1,6 +1,7 @@
 -- name: open_epoch
-INSERT INTO mailticket.mailbox_epoch AS e (inbox, server, login, folder, uidvalidity, generation)
-VALUES (%(inbox)s, %(server)s, %(login)s, %(folder)s, %(uidvalidity)s,
+INSERT INTO mailticket.mailbox_epoch AS e
+       (inbox, server, login, folder, uidvalidity, looked_at, generation)
+VALUES (%(inbox)s, %(server)s, %(login)s, %(folder)s, %(uidvalidity)s, now(),
         coalesce((SELECT max(generation) FROM mailticket.mailbox_epoch
                    WHERE (inbox, server, login, folder, uidvalidity)
                        = (%(inbox)s, %(server)s, %(login)s, %(folder)s, %(uidvalidity)s)), 0)
@@ -39,6 +40,46 @@ SELECT l.uid, m.message_id, m.header_hash
 
 -- name: known_uids
 SELECT uid FROM mailticket.location WHERE epoch = %(epoch)s AND uid = ANY (%(uids)s)
+
+-- name: known_places
+SELECT l.uid, l.id AS location, m.size, m.message_id, m.header_hash,
+       l.settled_at IS NOT NULL OR l.gone_at IS NOT NULL AS left
+  FROM mailticket.location l JOIN mailticket.message m ON m.id = l.message
+ WHERE l.epoch = %(epoch)s AND l.uid = ANY (%(uids)s)
+
+-- name: lie_again
+UPDATE mailticket.location SET settled_at = NULL, settlement = NULL, gone_at = NULL
+ WHERE id = ANY (%(locations)s)
+
+-- name: leave_rest
+-- Of an inbox's other epochs nothing is left to be read.
+UPDATE mailticket.mailbox_epoch o
+   SET rest_of = CASE WHEN o.id = e.id THEN %(run)s::bigint END
+  FROM mailticket.mailbox_epoch e
+ WHERE e.id = %(epoch)s AND o.inbox = e.inbox
+   AND o.rest_of IS DISTINCT FROM CASE WHEN o.id = e.id THEN %(run)s::bigint END
+
+-- name: has_rest
+SELECT EXISTS (SELECT FROM mailticket.mailbox_epoch
+                WHERE inbox = %(inbox)s AND rest_of IS NOT NULL) AS rest
+
+-- name: may_be_gone
+SELECT coalesce(compared_at, opened_at) < now() - interval '1 day'
+       OR %(exists)s < (SELECT count(*) FROM mailticket.location
+                         WHERE epoch = %(epoch)s AND settled_at IS NULL AND gone_at IS NULL)
+  FROM mailticket.mailbox_epoch WHERE id = %(epoch)s
+
+-- name: expects
+SELECT EXISTS (SELECT FROM mailticket.location
+                WHERE epoch = %(epoch)s AND settled_at IS NULL AND gone_at IS NULL)
+
+-- name: mark_gone
+WITH compared AS (
+    UPDATE mailticket.mailbox_epoch SET compared_at = now() WHERE id = %(epoch)s)
+UPDATE mailticket.location l SET gone_at = now()
+ WHERE l.epoch = %(epoch)s AND l.settled_at IS NULL AND l.gone_at IS NULL
+   AND NOT EXISTS (SELECT FROM unnest(%(present)s::text[]) AS p (uid) WHERE p.uid = l.uid)
+RETURNING l.id
 
 -- name: recognise
 -- Messages of this inbox with that header section and size which have no place in this epoch yet.
