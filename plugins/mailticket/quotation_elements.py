@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from mailticket.options import PatternSet
 from mailticket.quotation_headers import header_block_at
-from mailticket.quotation_marks import Introduction, introduction_ending_at, plain
+from mailticket.quotation_introduction import Introduction, introduction_ending_at
+from mailticket.quotation_marks import plain
 from mailticket.quotation_tree import Tree
 
 _CONTAINER_IDS = frozenset(

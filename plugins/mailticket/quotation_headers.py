@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mailticket.quotation_languages import LABELS, Kind
@@ -19,6 +19,11 @@ _RAW_FIELD = re.compile(
     r"(?:received|message-id|return-path|mime-version|dkim-signature): ", re.IGNORECASE
 )
 _DIGIT = re.compile(r"\d")
+_FULL_DATE = re.compile(r"(?:19|20)\d\d\b.{0,20}\d:\d\d|\d:\d\d.{0,40}\b(?:19|20)\d\d\b")
+_STAMP = re.compile(r"(?:19|20)\d\d \d\d:\d\d:\d\d [+-]\d{4}\b")
+"""A date as RFC 5322 writes it, which people do not."""
+_MOST_LABELS_ON_A_LINE = 6
+_MOST_WORDS_OF_LABEL = 3
 
 
 @dataclass(slots=True)
@@ -28,6 +33,13 @@ class _Block:
     values: dict[Kind, str] = field(default_factory=dict)
     last: Kind = "other"
     raw: bool = False
+    """Holds fields that no program puts above a quote: somebody pasted it."""
+
+    on_one_line: bool = False
+
+    @property
+    def when(self) -> str:
+        return self.values.get("sent") or self.values.get("date") or ""
 
     def has(self, *kinds: Kind) -> bool:
         return all(kind in self.values for kind in kinds)
@@ -50,7 +62,9 @@ def header_block_at(lines: Sequence[str], first: int) -> bool:
     if start is None or start[0] not in _FORWARDABLE:
         return False
     block = _read(lines, first)
-    return not block.raw and _is_header_block(block, _marked_above(lines, first), lines[first])
+    if block.raw or (block.on_one_line and not _FULL_DATE.search(block.when)):
+        return False
+    return _is_header_block(block, _marked_above(lines, first), lines[first])
 
 
 def _read(lines: Sequence[str], first: int) -> _Block:
@@ -79,7 +93,37 @@ def _read(lines: Sequence[str], first: int) -> _Block:
         strangers = blanks = 0
         block.last = found[0]
         block.values[found[0]] = found[1]
+    if len(block.values) == 1:
+        block.values = dict(_fields_of(lines[first]))
+        block.on_one_line = len(block.values) > 1
     return block
+
+
+def _fields_of(line: str) -> Iterator[tuple[Kind, str]]:
+    """Give the fields of a line on which a program has put several ("From: a Date: b")."""
+    for _ in range(_MOST_LABELS_ON_A_LINE):
+        found = label_of(line)
+        if found is None:
+            return
+        start = _next_label(line)
+        yield found[0], line[line.index(":") + 1 : start].strip(" *_|")
+        line = line[start:]
+
+
+def _next_label(line: str) -> int:
+    """Find where a second label begins on a line, capitalised as programs do; the end if none."""
+    first = line.index(":")
+    colon = line.find(":", first + 1)
+    for _ in range(_MOST_LABELS_ON_A_LINE):
+        if colon < 0:
+            break
+        words = line[first + 1 : colon].rsplit(" ", _MOST_WORDS_OF_LABEL)[1:]
+        for number in range(len(words), 0, -1):
+            label = " ".join(words[-number:])
+            if LABELS.get(label.strip(" *_|").lower(), "other") != "other" and label[0].isupper():
+                return colon - len(label)
+        colon = line.find(":", colon + 1)
+    return len(line)
 
 
 def _marked_above(lines: Sequence[str], first: int) -> bool:
@@ -93,14 +137,15 @@ def _marked_above(lines: Sequence[str], first: int) -> bool:
 def _is_header_block(block: _Block, marked: bool, line: str) -> bool:
     """Weigh the fields: a form with From, To and Date of a journey is none."""
     address = any("@" in value for value in block.values.values())
-    when = block.values.get("sent") or block.values.get("date") or ""
-    dated = _DIGIT.search(when) is not None
+    dated = _DIGIT.search(block.when) is not None
     if block.has("from", "sent"):
         return dated or block.has("to") or block.has("subject")
     if block.has("from", "date"):
         return dated and (marked or address or block.has("subject"))
     if block.has("from", "to", "subject"):
         return address or marked
+    if block.has("date", "to") and address and _STAMP.search(block.when):
+        return True
     if marked and block.has("from"):
         return len(block.values) > 1
     return line.startswith("TO:") and block.has("to", "cc") and address

@@ -95,16 +95,20 @@ WROTE = (
     r"написал\(а\)|написал|написала|писал|пишет|написав|пише|написа",
     r"је написао|је написала",
     r"je napisao|je napisala|je napisao/la|napisao je|napisala je|je napisal\(a\)|je napisal",
+    "je oseba",
     "yazdı|şunu yazdı|şunları yazdı|yazmış",
     "έγραψε|έγραψες",
     "kirjutas|rakstīja|rašė|va escriure|ha escrit|idatzi du|shkroi|đã viết|menulis|schreift",
-    "schrëft|tulis|missatge de",
+    "schrëft|tulis|missatge de|напиша|піша|напісаў|написав\\(ла\\)|жазды|бичсэн|գրել է|წერდა",
+    "hau idatzi zuen|idatzi zuen|ysgrifennodd|geskryf|isinulat|aliandika|scríobh|escribiu|ubhale",
+    "yazıb|yozdi|en deus skrivet|sgrìobh|i shkruar",
     "quoting|zitat von|citando|citát od|citation de|cytowanie|wiadomość napisana przez|napisana",
 )
 """Alternatives for "wrote", of scripts that part words with spaces."""
 
 WROTE_UNSPACED = (
     "写道|寫道|写到|来信|書きました|書いた|のメール|のメッセージ"
+    "|ने लिखा|लेख्नुभयो|यांनी लिहिले|লিখেছেন|ਨੇ ਲਿਖਿਆ|લખ્યું|எழுதியது|రాశారు|ಬರೆದಿದ್ದಾರೆ|എഴുതി|نے لکھا"
     "|이\\(가\\) 작성|님이 작성|작성|님이 씀|씀"
     "|كتب|كتبت|תמת כתיבה|تمت كتابة|كتب ما يلي|כתב|כתבה|نوشت|เขียนว่า|เขียน"
 )
@@ -114,9 +118,14 @@ OPENINGS = (
     "on|at|le|am|el|il|em|op|dnia|w dniu|den|dne|dňa|pe|în|in|în data de|la|στις|την|a|à|vào|pada"
     "|pada tanggal|ngày|le|dia|el dia|na|v|u|dana|kuupäeval|الساعة|في|بتاريخ|בתאריך|ב-|در|در تاریخ"
     "|在|于|於|ในวันที่|missatge de|kontakt|il giorno|el día|no dia|am um"
-    "|às|as|vào lúc|þann"
+    "|às|as|vào lúc|þann|на|во|ar|noong|tarehe|më|เมื่อวันที่|у|ў|am|op die|kl|klo"
 )
 """First words of "On <date>, <name> wrote:"."""
+
+CAPITAL_OPENINGS = (
+    "On|Am|Le|El|Il|Il giorno|Em|Op|Den|Dne|Dnia|W dniu|Pe|Στις|Vào|Pada|Missatge de|On the"
+)
+"""The same as a program writes them, behind words that it did not part from them."""
 
 WEEKDAYS_AND_MONTHS = (
     "mon|tue|wed|thu|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday|sunday"
@@ -153,7 +162,8 @@ ORIGINAL_MESSAGE = (
     "|message d'origine|message d’origine|message original|message initial|mail original"
     "|e-mail original|courriel original|message originel"
     "|ursprüngliche nachricht|original-nachricht|originalnachricht|ursprüngliche mail"
-    "|original nachricht|ursprüngliche e-mail|ursprünglicher termin|mensaje original"
+    "|original nachricht|antwort nachricht|ursprüngliche e-mail"
+    "|ursprünglicher termin|mensaje original"
     "|mensaje de origen|messaggio originale|messaggio original|mensagem original"
     "|oorspronkelijk bericht|origineel bericht|oorspronkelijke bericht|oryginalna wiadomość"
     "|wiadomość oryginalna|oryginalny list|wiadomość pierwotna|ursprungligt meddelande"

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mailticket.quotation_headers import header_block_at, label_of
-from mailticket.quotation_marks import (
+from mailticket.quotation_introduction import (
     Introduction,
     Span,
     ends_like_introduction,
     introduction_ending_at,
+)
+from mailticket.quotation_marks import (
     is_forwarded_message,
     is_original_message,
     is_quoted,
@@ -215,8 +217,11 @@ class _Body:
         blocks = list(self._blocks())
         quotes_nobody = not spans and bool(blocks) and any(map(self.shows, range(blocks[0][0])))
         for first, stop in blocks:
-            if not (quotes_nobody and self._is_senders_own(first, stop, len(blocks))):
-                old.update(range(first, stop))
+            if quotes_nobody and self._is_senders_own(first, stop, len(blocks)):
+                continue
+            if spans and stop <= spans[0].first and self._is_announced_and_new(first, stop):
+                continue
+            old.update(range(first, stop))
         if old:
             old.update(at for at, text in enumerate(self.plain) if _INITIALS.match(text))
         return old
@@ -248,7 +253,20 @@ class _Body:
             return False
         if _PROMPT.match(self.lines[first].text):
             return True
-        if next(filter(None, self.plain[max(0, first - 2) : first][::-1]), "").endswith(":"):
+        if self._is_announced(first):
             return True
         goes_on = self.next[stop - 1] < len(self.lines)
         return blocks == 1 and goes_on and self.plain[first - 1][-1:].isalnum()
+
+    def _is_announced(self, first: int) -> bool:
+        """Tell whether words that end with a colon stand just above, and are no quote."""
+        above = (at for at in range(first - 1, max(-1, first - 3), -1) if self.plain[at])
+        at = next(above, None)
+        return at is not None and self.plain[at].endswith(":") and not self.quoted[at]
+
+    def _is_announced_and_new(self, first: int, stop: int) -> bool:
+        """Tell whether lines with quote signs, above the quote proper, are not said there too."""
+        if self.lines[first].certain or not self._is_announced(first):
+            return False
+        said = {text.lstrip("> ") for text in self.plain[stop:]}
+        return not any(text.lstrip("> ") in said for text in self.plain[first:stop] if text[2:])

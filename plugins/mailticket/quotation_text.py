@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from mailticket.options import Quoting
 from mailticket.patterns import normalise
+from mailticket.quotation_glued import broken_off, unglued_rows
 from mailticket.quotation_lines import Line, Old, old_lines
 from mailticket.quotation_marks import is_quoted
 from mailticket.quotation_settings import built_in, marked_lines, quotes_by_sign
@@ -19,7 +20,13 @@ def split_text(text: str, quoting: Quoting, defects: list[str]) -> tuple[str, st
     text = normalise(text)
     rows = text.split("\n")
     signs = quotes_by_sign(quoting)
-    lines = [Line(row, quoted=signs and is_quoted(row)) for row in rows[:MOST_LINES]]
+    if signs:
+        rows = list(unglued_rows(rows))
+    broken = broken_off(rows[:MOST_LINES]) if signs else frozenset()
+    lines = [
+        Line(row, quoted=signs and (is_quoted(row) or at in broken))
+        for at, row in enumerate(rows[:MOST_LINES])
+    ]
     old = old_lines(marked_lines(lines, quoting, defects), built_in(quoting))
     if not old:
         return text, ""
