@@ -193,9 +193,15 @@ def _addresses(entry: _Entry) -> list[Address]:
     if not routes:
         return _without_brackets(entry)
     with_at = [route for route in routes if "@" in route] or routes[:1]
-    if not name:
-        name = _phrase(" ".join(entry.comments))
-    return [Address(name, with_at[0])]
+    said = [*entry.comments, *(each[1:-1] for each in _COMMENT.findall(" ".join(entry.routes)))]
+    return [Address(_with_comment(name, _phrase(" ".join(said))), with_at[0])]
+
+
+def _with_comment(name: str, comment: str) -> str:
+    """Keep what stands in brackets beside a name, as mail programs show it: ``Ann (ACME)``."""
+    if not (name and comment) or comment == name:
+        return name or comment
+    return f"{name} ({comment})"
 
 
 def _without_brackets(entry: _Entry) -> list[Address]:
@@ -235,6 +241,8 @@ _TWO_WORDS = re.compile(r"[^\s.@] [^\s.@]")
 def _addr_spec(text: str) -> str:
     """Clean an addr-spec: no source route, no ``mailto:``, no blanks outside quotes."""
     text = _MAILTO.sub("", _COMMENT.sub("", decode_words(text)).strip())
+    if ":;" in text:  # an empty group, taken for an address: <undisclosed-recipients:;@host>
+        return ""
     if text.startswith("@") and ":" in text:
         text = text.rpartition(":")[2]
     if '"' not in text:

@@ -11,6 +11,13 @@ _HZ = re.compile(rb"~\{(?:[\x21-\x77][\x21-\x7e])+~\}")
 _JIS_RUN = re.compile(rb"\x1b(\$[@B]|\([BJI])")
 _SAMPLE = 20_000
 _MANY = 0.6
+_NULS = 0.2
+"""Share of all bytes: Western text in UTF-16 has one half of it."""
+_SHORTEST_WIDE = 8
+"""Bytes: in fewer a NUL is an accident."""
+_MAY_BE_WIDE = frozenset({"", "utf-16", "us-ascii", "utf-8", "cp1252"})
+_CONVINCING = 4
+"""Characters of UTF-8 for each that is broken."""
 _ENOUGH = 6
 """High bytes: fewer say nothing about a language."""
 
@@ -26,6 +33,21 @@ def stateful(octets: bytes) -> Iterator[str]:
         yield "hz"
 
 
+def wide(octets: bytes, declared: str) -> str:
+    """Tell UTF-16 without a byte order mark by where its NULs are; RFC 2781, 4.3: big end first.
+
+    ``declared`` is a codec; where that says more, nothing is guessed.
+    """
+    if declared not in _MAY_BE_WIDE or not (b"\0" in octets or declared == "utf-16"):
+        return ""
+    sample = octets[: _SAMPLE - _SAMPLE % 2]
+    big, little = sample[::2].count(0), sample[1::2].count(0)
+    enough = max(len(sample) * _NULS, 4 * min(big, little))
+    if len(octets) >= _SHORTEST_WIDE and max(big, little) > enough:
+        return "utf-16-be" if big > little else "utf-16-le"
+    return "utf-16-be" if declared == "utf-16" and not octets.isascii() else ""
+
+
 def mostly_right(text: str) -> bool:
     """Tell whether replacement characters are few beside the characters that say something."""
     wrong = text.count("\ufffd")
@@ -33,6 +55,13 @@ def mostly_right(text: str) -> bool:
         return True
     right = sum(1 for char in text[:_SAMPLE] if char > "\x7f" and char != "\ufffd")
     return right >= 2 * min(wrong, _SAMPLE)
+
+
+def mostly_utf_8(octets: bytes) -> bool:
+    """Tell text in UTF-8 with a few broken characters: in no other charset is it so by chance."""
+    text = octets[:_SAMPLE].decode("utf-8", "replace")
+    right = sum(1 for char in text if char > "\x7f" and char != "\ufffd")
+    return right > _CONVINCING * text.count("\ufffd")
 
 
 def eight_bit(octets: bytes) -> str:
@@ -45,8 +74,12 @@ def eight_bit(octets: bytes) -> str:
     letters = sum(chr(byte).isalpha() for byte in sample if byte <= 0x7F)  # noqa: PLR2004
     if high < _ENOUGH or high < _MANY * (high + letters):
         return "cp1252"
-    best = max(_SCORES, key=lambda codec: _score(octets, codec))
-    return best if _score(octets, best) > _MANY else "cp1252"
+    scores = {codec: _score(octets, codec) for codec in _SCORES}
+    best = max(scores, key=lambda codec: scores[codec])
+    if scores[best] > _MANY:
+        return best
+    asian = max(_EVERYDAY, key=lambda codec: _everyday(octets, codec))
+    return asian if _everyday(octets, asian) > _MOST else "cp1252"
 
 
 def _score(octets: bytes, codec: str) -> float:
@@ -57,9 +90,34 @@ def _score(octets: bytes, codec: str) -> float:
         return -1.0
     foreign = [char for char in text if char > "\x7f"]
     common = _SCORES[codec]
-    return sum(bool(common.match(char)) for char in foreign) / max(1, len(foreign))
+    frequent = sum(char in _FREQUENT for char in foreign) / 4
+    return (sum(bool(common.match(char)) for char in foreign) + frequent) / max(1, len(foreign))
 
 
+_FREQUENT = frozenset("оеаинтсрвлαοιετνσυρκ")
+"""One alphabet's code pages turn each other's letters into letters: these tell them apart."""
+
+
+def _everyday(octets: bytes, codec: str) -> float:
+    """Give the share of characters from those rows of the set that hold the common ones."""
+    try:
+        text = octets.decode(codec)[:_SAMPLE]
+        pairs = [char.encode(codec) for char in text if char > "\x7f"]
+    except UnicodeError:
+        return -1.0
+    rows, least = _EVERYDAY[codec]
+    return sum(pair[0] in rows and pair[-1] >= least for pair in pairs) / max(1, len(pairs))
+
+
+_MOST = 0.85
+_EVERYDAY = {
+    "cp949": (frozenset((*range(0xA1, 0xA4), *range(0xB0, 0xC9))), 0xA1),
+    "gb18030": (frozenset((*range(0xA1, 0xA4), *range(0xB0, 0xD8))), 0xA1),
+    "big5hkscs": (frozenset(range(0xA1, 0xC7)), 0x40),
+    "cp932": (frozenset((*range(0x81, 0x84), *range(0x88, 0x98))), 0x40),
+    "euc-jp": (frozenset((0xA1, 0xA4, 0xA5, *range(0xB0, 0xD0))), 0xA1),
+}
+"""First bytes of punctuation, kana, syllables and of the level 1 characters; least second byte."""
 _SCORES = {
     "cp932": re.compile("[぀-ヿ。、「」・ー]"),
     "euc-jp": re.compile("[぀-ヿ。、「」・ー]"),
@@ -69,9 +127,9 @@ _SCORES = {
     "big5hkscs": re.compile(
         "[的一是不了在人有我他這中大來上國個到說們為子和你地出道也時年得就那要下以生會自著去之過家學對可她裡後小麼心多天而能好都然沒日於起還發成事只作當想看文無開手十用主行方又如前所本見經頭面公同三已老從動兩長知民樣現分將外但身些與高意進把法此實回二理美點月明其種聲全工己話兒者向情部正名定女問力機給等幾很業最間新什打便位因重被走電四第門相次東政海口使教西再平真聽世氣信北少關並內加化由卻代軍產入先山五太水萬市眼體別處總才場師書比住員請，。！？：；、（）「」您]"
     ),
-    "cp949": re.compile("[가-힣]"),
     "cp1251": re.compile("[а-яёіїє]"),
     "koi8-r": re.compile("[а-яё]"),
+    "iso8859-5": re.compile("[а-яёіїє]"),
     "cp1253": re.compile("[α-ωάέήίόύώς]"),
 }
 

@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from mailticket import charset_guess
+from mailticket import charset_guess, viscii
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -41,6 +41,8 @@ _MEANT = {
     "unicode11utf8": "utf-8",
     "unicode20utf8": "utf-8",
     "utf": "utf-8",
+    "csviscii": "viscii",
+    "viscii111": "viscii",
     "iso88591": "cp1252",
     "iso8859": "cp1252",
     "latin1": "cp1252",
@@ -100,6 +102,7 @@ _MEANT = {
     "koi8ru": "koi8-u",
     "visual": "iso-8859-8",
 }
+viscii.register()
 _REFUSED = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"}
 # Text in these is never valid UTF-8 by chance, unless it has no accents at all.
 _SINGLE_BYTE = {"cp1252", "iso8859-15", "iso8859-2", "cp1250", "cp1254", "mac-roman", "cp850"}
@@ -112,6 +115,7 @@ _CONTROLS: dict[int, str | None] = {
 }
 _CONTROLS |= {0x0B: "\n", 0x0C: "\n"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_C1 = re.compile("[\x80-\x9f]")
 
 
 class Decoded(NamedTuple):
@@ -140,10 +144,12 @@ def one_line(text: str) -> str:
 @lru_cache(maxsize=512)
 def codec_of(declared: str) -> str:
     """Give the codec that a declared charset means, ``""`` when it is unknown or unsafe."""
-    name = declared.strip().strip("\"'").lower()[:60].partition("*")[0]
+    name = declared.strip().strip("\"'").lower()[:60].partition("*")[0].removeprefix("charset=")
     squeezed = _SQUEEZE.sub("", name)
     if squeezed in _MEANT:
         return _MEANT[squeezed]
+    if squeezed.startswith("utf8"):
+        return "utf-8"
     if (numbered := _WINDOWS.match(name)) and (found := _safe_codec("cp" + numbered[1])):
         return _MEANT.get("cp" + numbered[1], found)
     if numbered := _ISO_8859.match(name):
@@ -167,13 +173,20 @@ def decode(octets: bytes, declared: str = "") -> Decoded:
             text = octets[len(mark) :].decode(codec, "replace")
             return Decoded(scrub(text), codec)
     found = _climb(octets, declared)
-    return found._replace(text=scrub(found.text))
+    return found._replace(text=scrub(_printable(found.text)))
+
+
+def _printable(text: str) -> str:
+    """Read C1 controls, which nobody writes, as the characters that cp1252 has in their place."""
+    return _C1.sub(lambda each: each[0].encode("latin-1").decode("cp1252", "ignore"), text)
 
 
 def _climb(octets: bytes, declared: str) -> Decoded:
     codec = codec_of(declared) if declared else ""
     defect = "" if codec or not declared else f"unknown charset {one_line(declared)[:60]!r}"
-    if octets.isascii() and codec in ("", "us-ascii", "utf-8", "cp1252"):
+    if wide := charset_guess.wide(octets, codec):
+        return Decoded(octets.decode(wide, "replace"), wide, defect)
+    if octets.isascii() and codec in ("", "utf-16", "us-ascii", "utf-8", "cp1252"):
         return _seven_bit(octets, declared, defect)
     if codec and codec != "us-ascii":
         if codec in _SINGLE_BYTE and (text := _strict(octets, "utf-8")) is not None:
@@ -202,6 +215,9 @@ def _undeclared(octets: bytes, codec: str, defect: str) -> Decoded:
         text = octets.decode(codec, "replace")
         if charset_guess.mostly_right(text):
             return Decoded(_mend(octets, codec, text), codec, defect)
+    if charset_guess.mostly_utf_8(octets):
+        text = _mend(octets, "utf-8", octets.decode("utf-8", "replace"))
+        return Decoded(text, "utf-8", defect or "no charset declared, read as utf-8")
     guessed = charset_guess.eight_bit(octets)
     text = _strict(octets, guessed)
     if text is None:
