@@ -69,8 +69,8 @@ class Answer:
     """A new one, where the provider rotates it; else ``""``."""
 
 
-def ask(client: OAuthClient) -> Answer:
-    """Fetch a token; not from within a running event loop.
+def ask(client: OAuthClient, seconds: float = _SECONDS) -> Answer:
+    """Fetch a token in so many seconds; not from within a running event loop.
 
     Raises ``SignInRefused`` (not to be repeated quickly), ``MailboxUnavailable`` (it may pass;
     ``retry_after`` as the endpoint asked), ``InsecureConnection``, ``ConfigurationError``.
@@ -78,11 +78,9 @@ def ask(client: OAuthClient) -> Answer:
     form = _form(client, time.time())
     context = _context(client)
     try:
-        return asyncio.run(_exchange(client, form, context))
-    except TimeoutError:
-        raise _out_of_reach(client, f"did not answer within {_SECONDS:g} s") from None
-    except httpx.TimeoutException:
-        raise _out_of_reach(client, f"did not answer within {_SECONDS:g} s") from None
+        return asyncio.run(_exchange(client, form, context, seconds))
+    except (TimeoutError, httpx.TimeoutException):
+        raise _out_of_reach(client, f"did not answer within {seconds:g} s") from None
     except httpx.HTTPError as error:
         raise _unreached(client, error) from None
 
@@ -116,12 +114,14 @@ def _context(client: OAuthClient) -> ssl.SSLContext:
     return context
 
 
-async def _exchange(client: OAuthClient, form: dict[str, str], context: ssl.SSLContext) -> Answer:
+async def _exchange(
+    client: OAuthClient, form: dict[str, str], context: ssl.SSLContext, seconds: float
+) -> Answer:
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     async with (
-        asyncio.timeout(_SECONDS),
+        asyncio.timeout(seconds),
         httpx.AsyncClient(
-            verify=context, trust_env=False, follow_redirects=False, timeout=_SECONDS
+            verify=context, trust_env=False, follow_redirects=False, timeout=seconds
         ) as http,
         http.stream("POST", client.token_url, data=form, headers=headers) as response,
     ):

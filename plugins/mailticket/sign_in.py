@@ -33,19 +33,21 @@ class ConnectionKeeper:
     ask: Ask = ask
     _was_refused: bool = False
     _is_new: bool = False
+    """Of the token that was given last: there is no better one."""
 
     def begin(self) -> str:
         """Give a token, or ``""``."""
         with self.database() as db:
             refusals = self._refusals(db)
             self._was_refused = refusals.ask(self.insists)
-            self._is_new = self.anew
             if self.client is None:
                 return ""
             try:
-                return self._tokens(db, self.client).current(anew=self.anew)
+                held = self._tokens(db, self.client).current(anew=self.anew)
             except SignInRefused as error:
                 raise SignInRefused(refusals.note(error, self.insists)) from None
+        self._is_new = held.is_new
+        return held.token
 
     def refused(self, token: str, error: MailticketError) -> str:
         """Give another token once, else raise."""
@@ -55,7 +57,7 @@ class ConnectionKeeper:
                 raise type(error)(refusals.note(error, self.insists)) from None
             self._is_new = True
             try:
-                return self._tokens(db, self.client).current(refused=token)
+                return self._tokens(db, self.client).current(refused=token).token
             except SignInRefused as worse:
                 raise SignInRefused(refusals.note(worse, self.insists)) from None
 

@@ -51,6 +51,11 @@ class SmtpLogin:
     from_email: str = ""
     """Stands in as envelope sender where the server refuses the null sender."""
 
+    @property
+    def server(self) -> str:
+        """Name the server as errors do."""
+        return f"{self.host}:{self.port}"
+
 
 def smtp_login_from(
     host: str | None,

@@ -17,6 +17,7 @@ from mailticket.errors import (
     MailServerUnavailable,
     VaultClosed,
 )
+from mailticket.mailboxes import tls
 from mailticket.outgoing import one_line
 from mailticket.smtp_login import SmtpLogin
 
@@ -92,6 +93,7 @@ def _sign_in(session: smtplib.SMTP, login: SmtpLogin) -> None:
     """Sign in as Airflow's hook does: only where there is something to sign in with."""
     user = login.login or login.from_email
     if login.access_token:
+        _require_xoauth2(session)
         answer = f"user={user}\x01auth=Bearer {login.access_token}\x01\x01"
         # The server's challenge is an error to be acknowledged by an empty line, not by the token.
         session.auth("XOAUTH2", lambda challenge=None: answer if challenge is None else "")
@@ -101,6 +103,13 @@ def _sign_in(session: smtplib.SMTP, login: SmtpLogin) -> None:
         session.login(login.login, login.password)
     else:
         _sign_in_plainly(session, login)
+
+
+def _require_xoauth2(session: smtplib.SMTP) -> None:
+    offered = session.esmtp_features.get("auth", "").split()
+    if "XOAUTH2" not in offered:
+        there = ", ".join(offered) or "no sign-in at all, without TLS at least"
+        raise smtplib.SMTPNotSupportedError(f"it does not offer XOAUTH2 but {there}")
 
 
 def _sign_in_plainly(session: smtplib.SMTP, login: SmtpLogin) -> None:
@@ -116,17 +125,20 @@ def _words(error: Exception, login: SmtpLogin) -> str:
         error = error.__context__  # smtplib hides a time-out in it
     match error:
         case socket.gaierror():
-            words = f"the host name is not known ({error.strerror})"
+            words = f"the host name is not known ({error.strerror}): check the Connection's host"
         case TimeoutError():
             words = f"no answer within {login.timeout:g} s (host, port, or TLS mode {login.tls}?)"
         case ConnectionRefusedError():
             words = "nothing listens there (port?)"
         case ssl.SSLCertVerificationError():
-            words = f"its certificate is not trusted: {error.verify_message}"
+            words = str(tls.explain(error, login))
         case ssl.SSLError():
-            words = f"no TLS could be agreed on ({error.reason}); TLS mode {login.tls}?"
+            words = f"{tls.explain(error, login)} (TLS mode {login.tls})"
         case smtplib.SMTPAuthenticationError():
-            words = f"it refuses the login: {error.smtp_code} {said_by(error.smtp_error)}"
+            words = (
+                f"it refuses the login: {error.smtp_code} {said_by(error.smtp_error)}; check login "
+                f"and {'token' if login.access_token else 'password'} in the Connection"
+            )
         case smtplib.SMTPNotSupportedError() if "STARTTLS" in str(error):
             words = "it offers no STARTTLS; nothing is sent in clear unless disable_tls says so"
         case smtplib.SMTPResponseException():

@@ -35,8 +35,10 @@ mail_fsync = never
 pop3_uidl_format = %08Xu%08Xv
 ssl = {ssl}
 {tls}
+{oauth}
 passdb {{
   driver = static
+  {static_mechanisms}
   args = password={{PLAIN}}{password}
 }}
 userdb {{
@@ -76,6 +78,13 @@ protocol imap {{
 }}
 {extra}
 """
+_OAUTH2 = """\
+introspection_mode = post
+introspection_url = {url}
+active_attribute = active
+active_value = true
+username_attribute = username
+"""
 
 
 @dataclass(slots=True)
@@ -96,6 +105,8 @@ class Dovecot:
     """Another one than the good one that ``authority`` issues."""
     mechanisms: str = "plain login cram-md5 apop xoauth2"
     """XOAUTH2 takes the password as its token."""
+    introspection_url: str = ""
+    """Asked about each token of XOAUTH2 (RFC 7662), instead of taking the password as one."""
     connections: int = 50
     """How many connections one user may have at a time."""
     extra: str = ""
@@ -209,9 +220,19 @@ class Dovecot:
             pop3_port=self.pop3_port,
             pop3s_port=0 if ssl == "no" else self.pop3s_port,
             connections=self.connections,
+            oauth=self._oauth(),
+            static_mechanisms="mechanisms = plain login cram-md5 apop"
+            * bool(self.introspection_url),
             extra=self.extra,
             **ids,
         )
+
+    def _oauth(self) -> str:
+        if not self.introspection_url:
+            return ""
+        settings = self._home / "oauth2.conf"
+        settings.write_text(_OAUTH2.format(url=self.introspection_url))
+        return f"passdb {{\n  driver = oauth2\n  mechanisms = xoauth2\n  args = {settings}\n}}"
 
     def _tls(self) -> str:
         pair = self.certificate or self.authority.issue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import email.policy
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 
 from demo.ports import LOOPBACK, free_ports
 
@@ -52,12 +53,23 @@ class PostOffice:
     size_limit: int = 32 * 1024**2
     mails: list[Taken] = field(default_factory=list)
     sessions: int = 0
+    tokens: Callable[[str, str], bool] | None = None
+    """With it, who sends must sign in by XOAUTH2: asked with user and token."""
+    refused: int = 0
+    """How many sign-ins were refused."""
     port: int = field(default_factory=lambda: free_ports(1)[0])
     _controller: Controller | None = None
 
     def start(self) -> None:
         self._controller = Controller(
-            self, LOOPBACK, self.port, decode_data=False, data_size_limit=self.size_limit
+            self,
+            LOOPBACK,
+            self.port,
+            decode_data=False,
+            data_size_limit=self.size_limit,
+            auth_required=self.tokens is not None,
+            auth_require_tls=False,
+            auth_exclude_mechanism=["LOGIN", "PLAIN"] if self.tokens else ["XOAUTH2"],
         )
         self._controller.start()
 
@@ -70,6 +82,13 @@ class PostOffice:
     def connection(self) -> dict[str, Any]:
         """What an Airflow Connection of type smtp says of it."""
         return {"host": LOOPBACK, "port": self.port, "extra": '{"tls": "none", "timeout": 5}'}
+
+    async def auth_XOAUTH2(self, _server: SMTP, words: list[str]) -> AuthResult:  # noqa: N802
+        given = base64.b64decode(words[1]).decode().split("\1")
+        user, token = given[0].removeprefix("user="), given[1].removeprefix("auth=Bearer ")
+        taken = bool(self.tokens and self.tokens(user, token))
+        self.refused += not taken
+        return AuthResult(success=taken, handled=False)
 
     async def handle_EHLO(  # noqa: N802
         self, _server: SMTP, session: Any, _envelope: Any, hostname: str, responses: list[str]

@@ -11,7 +11,7 @@ from mailticket.errors import LimitExceeded, MailticketError
 from mailticket.explaining import Document
 from mailticket.message import Message
 from mailticket.rehearsal import Original, Rehearsal, decision_document
-from mailticket.rules import site_rules, table
+from mailticket.rules import check_rules_off, site_rules, table
 from mailticket.store.catalogue import Catalogue
 from mailticket.store.facts import FactFinder
 from mailticket.store.outbox import Outbox
@@ -56,6 +56,7 @@ def judge_for(name: str, access: Access | None = None) -> Judge:
     access = access or in_shell()
     inbox = access.inbox(name)
     rules = table(site_rules())
+    check_rules_off(inbox, rules)
     try:
         database: Database | MailticketError = access.database()
     except MailticketError as error:

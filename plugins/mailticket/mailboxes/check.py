@@ -13,6 +13,7 @@ from mailticket.errors import (
     InsecureConnection,
     MailboxUnavailable,
     MailticketError,
+    SignInRefused,
 )
 from mailticket.mailboxes import (
     dialing,
@@ -28,6 +29,7 @@ from mailticket.mailboxes.base import Place
 from mailticket.mailboxes.imap_session import Session
 from mailticket.mailboxes.login import MailboxLogin
 from mailticket.mailboxes.pop3 import maildrop
+from mailticket.oauth_endpoint import ask
 
 _PROBE_SECONDS = 5.0
 Step = Callable[[], str]
@@ -44,15 +46,20 @@ class CheckStep:
     """A sentence; of a failure with its cure."""
 
 
-def check(login: MailboxLogin, folder: str | None = None) -> tuple[CheckStep, ...]:
+def check(
+    login: MailboxLogin, folder: str | None = None, move_to: str = ""
+) -> tuple[CheckStep, ...]:
     """Connect as an inbox would; the steps that were reached, the last of them may have failed."""
-    return tuple(steps(login, folder))
+    return tuple(steps(login, folder, move_to))
 
 
-def steps(login: MailboxLogin, folder: str | None = None) -> Iterator[CheckStep]:
-    """Give each step as soon as it is done, for somebody who waits."""
+def steps(login: MailboxLogin, folder: str | None = None, move_to: str = "") -> Iterator[CheckStep]:
+    """Give each step as soon as it is done, for somebody who waits.
+
+    ``move_to``: a folder that has to be there as well.
+    """
     kind = _Pop3Attempt if login.protocol == "pop3" else _ImapAttempt
-    attempt = kind(login, folder or "INBOX")
+    attempt = kind(login, folder or "INBOX", move_to)
     with contextlib.closing(attempt):
         for name, step in attempt.steps():
             try:
@@ -65,9 +72,10 @@ def steps(login: MailboxLogin, folder: str | None = None) -> Iterator[CheckStep]
 class _Attempt(ABC):
     """What has been reached so far, whatever the protocol; closed at the end."""
 
-    def __init__(self, login: MailboxLogin, folder: str) -> None:
+    def __init__(self, login: MailboxLogin, folder: str, move_to: str) -> None:
         self._login = login
         self._folder = folder
+        self._move_to = move_to
         self._addresses: list[dialing.Address] = []
         self._connection: socket.socket | None = None
 
@@ -78,7 +86,12 @@ class _Attempt(ABC):
             first.append(("TLS", self._start_tls))
         elif self._login.tls == "implicit":
             first.insert(0, ("TLS", self._secure))
+        if self._login.auth == "XOAUTH2" and self._login.oauth:
+            first.insert(0, ("token", self._fetch_token))
         return [("resolve", self._resolve), ("connect", self._connect), *first, *self._last_steps()]
+
+    @abstractmethod
+    def _enter(self) -> None: ...
 
     @abstractmethod
     def _last_steps(self) -> list[tuple[str, Step]]: ...
@@ -108,7 +121,26 @@ class _Attempt(ABC):
         self._connection = dialing.secure(self._connection, self._login)
         return _security(self._connection, self._login)
 
-    def _signed_in(self) -> str:
+    def _fetch_token(self) -> str:
+        client = self._login.oauth
+        assert client
+        token = self._login.keeper.begin() if self._login.keeper else ask(client).access_token
+        self._login = replace(self._login, token=token)
+        return f"{client.server} gives a token ({client.grant.replace('_', ' ')})"
+
+    def _sign_in(self) -> str:
+        """Sign in; a person who asks counts as a reason to try at once what was refused lately."""
+        keeper, token = self._login.keeper, self._login.token
+        if keeper and not token:
+            keeper.begin()
+        try:
+            self._enter()
+        except SignInRefused as error:
+            if keeper:
+                keeper.refused(token, error)
+            raise
+        if keeper:
+            keeper.accepted()
         return f"{self._login.login} is signed in with {self._login.auth}"
 
 
@@ -118,7 +150,10 @@ class _ImapAttempt(_Attempt):
     _place: Place | None = None
 
     def _last_steps(self) -> list[tuple[str, Step]]:
-        return [("sign in", self._sign_in), ("open folder", self._open), ("count", self._count)]
+        last: list[tuple[str, Step]] = [("sign in", self._sign_in), ("open folder", self._open)]
+        if self._move_to:
+            last.append(("move_to", self._find_other))
+        return [*last, ("count", self._count)]
 
     def close(self) -> None:
         if self._session:
@@ -137,10 +172,9 @@ class _ImapAttempt(_Attempt):
         imap_session.encrypt(self._wire)
         return _security(self._wire.sock, self._login)
 
-    def _sign_in(self) -> str:
+    def _enter(self) -> None:
         assert self._wire
         self._session = imap_sign_in.sign_in(self._wire)
-        return self._signed_in()
 
     def _open(self) -> str:
         assert self._session
@@ -151,6 +185,12 @@ class _ImapAttempt(_Attempt):
                 f"deleted or moved from it; give {self._login.login} the right, or choose keep"
             )
         return f"the folder {self._folder!r} is open (UIDVALIDITY {self._place.uidvalidity})"
+
+    def _find_other(self) -> str:
+        assert self._session
+        if self._session.has_folder(self._move_to):
+            return f"the folder {self._move_to!r} is there"
+        raise imap_folders.not_opened(self._session, self._move_to, "listed by nobody")
 
     def _count(self) -> str:
         assert self._place
@@ -178,10 +218,9 @@ class _Pop3Attempt(_Attempt):
         pop3_session.encrypt(self._wire)
         return _security(self._wire.connection, self._login)
 
-    def _sign_in(self) -> str:
+    def _enter(self) -> None:
         assert self._wire
         pop3_session.sign_in(self._wire)
-        return self._signed_in()
 
     def _count(self) -> str:
         assert self._wire

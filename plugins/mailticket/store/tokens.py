@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -37,6 +37,15 @@ class _Asked:
     """The sealed refresh token that it was asked with; None: the Connection's own."""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A token to sign in with."""
+
+    token: str = field(repr=False)
+    is_new: bool
+    """The endpoint gave it just now: another one would fare no better."""
+
+
 class Tokens:
     """The token of one Connection."""
 
@@ -46,7 +55,7 @@ class Tokens:
         self._db, self._connection, self._client, self._ask = db, connection, client, ask
         self._keys = keys
 
-    def current(self, *, refused: str = "", anew: bool = False) -> str:
+    def current(self, *, refused: str = "", anew: bool = False) -> Held:
         """Give a token that is not about to expire, and not the ``refused`` one.
 
         ``anew``: ask the endpoint in any case. Raises ``VaultClosed`` where a rotated token could
@@ -57,14 +66,14 @@ class Tokens:
         except VaultClosed as closed:
             return self._unkept(closed)
         kept = None if anew else self._kept(safe, refused)
-        return kept or self._renewed(safe, refused, anew=anew)
+        return Held(kept, False) if kept else self._renewed(safe, refused, anew=anew)
 
-    def _unkept(self, closed: VaultClosed) -> str:
+    def _unkept(self, closed: VaultClosed) -> Held:
         """Ask each time where nothing can be kept; a refresh token might be lost that way."""
         if self._client.grant == "refresh_token":
             raise closed
         _log().warning(f"no token is kept for {self._connection}: {closed}")
-        return self._ask(self._client).access_token
+        return Held(self._ask(self._client).access_token, True)
 
     def _kept(self, safe: Safe, refused: str, when: str = "fresh") -> str | None:
         row = self._db.row("kept_token", connection=self._connection, scope=self._client.scope)
@@ -84,7 +93,7 @@ class Tokens:
         words = (client.grant, client.token_url, client.client_id, client.subject, client.scope)
         return safe.hash(*words, *client.secrets, account.email if account else "")
 
-    def _renewed(self, safe: Safe, refused: str, *, anew: bool) -> str:
+    def _renewed(self, safe: Safe, refused: str, *, anew: bool) -> Held:
         asked: _Asked | None = None
         try:
             with self._db.transaction():
@@ -92,7 +101,7 @@ class Tokens:
                 self._db.rows("lock_token", connection=self._connection, scope=self._client.scope)
                 # Another task may have renewed it while this one waited for the row.
                 if not anew and (kept := self._kept(safe, refused)):
-                    return kept
+                    return Held(kept, False)
                 asked = self._asked(safe)
                 self._keep(safe, asked)
         except StoreUnavailable:
@@ -101,9 +110,9 @@ class Tokens:
             self._keep_anyhow(safe, asked)
         except MailboxUnavailable:
             if last := self._kept(safe, refused, "valid"):
-                return last
+                return Held(last, False)
             raise
-        return asked.answer.access_token
+        return Held(asked.answer.access_token, True)
 
     def _asked(self, safe: Safe) -> _Asked:
         client = self._client
