@@ -123,6 +123,7 @@ def location(part: Part) -> str:
 
 def forwarded_name(octets: bytes, written: str) -> str:
     """Name a forwarded message by its subject, ``""`` when it has neither that nor a name."""
+    octets = octets[: _HEADER_AT_MOST * 2].lstrip(b"\r\n")
     header = octets[: min(section_size(octets, 0, len(octets)), _HEADER_AT_MOST)]
     title = safe_name(subject(read_fields(header)).replace("/", "-").replace("\\", "-"))
     stem = title or written

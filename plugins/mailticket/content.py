@@ -6,14 +6,12 @@ from dataclasses import dataclass, replace
 
 from mailticket import containers, invitation, magic, signed, uuencode
 from mailticket.body import Source, source_of
-from mailticket.choice import Choice, choose
+from mailticket.choice import Choice, choose, written_name
 from mailticket.embedded import Embedded, extracted
 from mailticket.fields import FieldSection, read_fields
 from mailticket.media_types import type_of_name
 from mailticket.options import ParseOptions
 from mailticket.parts import Part, Tree, read_tree
-
-_CALENDARS = frozenset({"text/calendar", "application/ics"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ def _opened(choice: Choice, found: _Found, source: Source) -> Source:
 
 def _invitation(choice: Choice) -> Source | None:
     for part in choice.attached:
-        if part.content_type not in _CALENDARS:
+        if not invitation.is_called_calendar(part.content_type, written_name(part)):
             continue
         charset = part.type_parameters.get("charset")
         if text := invitation.as_text(part.payload().octets, charset):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -114,7 +114,8 @@ _PIECES = 1000
 
 def read_parameters(raw: bytes) -> Parameters:
     """Read a MIME field; broken parameters are skipped, continuations joined, charsets decoded."""
-    text = _uncommented(header_text(raw))
+    read = _by_itself if b"\x1b" not in raw and not _is_utf_8(raw) else str
+    text = _uncommented(header_text(raw) if read is str else raw.decode("latin-1"))
     value = _VALUE.match(text)
     rest = text[value.end() :] if value else text
     plain: dict[str, str] = {}
@@ -122,7 +123,7 @@ def read_parameters(raw: bytes) -> Parameters:
     for count, match in enumerate(_PARAMETER.finditer(rest)):
         if count > _PIECES:
             break
-        _sort_in(match, plain, pieces)
+        _sort_in(match, read, plain, pieces)
     for name, numbered in pieces.items():
         joined = _continued(numbered)
         if joined or name not in plain:
@@ -131,13 +132,30 @@ def read_parameters(raw: bytes) -> Parameters:
     return Parameters(written, tuple(plain.items()))
 
 
+def _is_utf_8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _by_itself(value: str) -> str:
+    """Decode one raw 8-bit value by itself: the ASCII around it would make any guess a bad one."""
+    return header_text(value.encode("latin-1"))
+
+
 def _sort_in(
-    match: re.Match[str], plain: dict[str, str], pieces: dict[str, dict[int, tuple[bool, str]]]
+    match: re.Match[str],
+    read: Callable[[str], str],
+    plain: dict[str, str],
+    pieces: dict[str, dict[int, tuple[bool, str]]],
 ) -> None:
     """File a parameter as a plain one or as a piece of a continued one (RFC 2231, 3)."""
     name, star, tail = match[1].lower().partition("*")
     quoted = match[2] is not None
-    value = _ESCAPED.sub(r"\1", match[2]) if quoted else match[3].strip().strip("'\"")
+    written = _ESCAPED.sub(r"\1", match[2]) if quoted else match[3].strip().strip("'\"")
+    value = read(written)
     if not star:
         plain.setdefault(name, decode_words(value))
         return

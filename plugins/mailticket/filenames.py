@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from urllib.parse import unquote
 
 from mailticket.charsets import one_line
 from mailticket.media_types import extension
@@ -14,6 +15,7 @@ _LONGEST_EXTENSION = 20
 _SEPARATORS = re.compile(r"[\\/]+")
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
 _RESERVED = re.compile(r"^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
+_UTF_8_PERCENTS = re.compile(r"%[C-Fc-f][0-9A-Fa-f]%[89ABab][0-9A-Fa-f]")
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 _STEMS = {
@@ -41,7 +43,7 @@ def safe_name(written: str) -> str:
 
     ``""`` when nothing is left.
     """
-    text = unicodedata.normalize("NFC", one_line(written[:5000]))
+    text = unicodedata.normalize("NFC", one_line(_unescaped(written[:5000])))
     visible = "".join(char for char in text if unicodedata.category(char) not in _UNSEEN)
     last = next((piece for piece in reversed(_SEPARATORS.split(visible)) if piece.strip(" .")), "")
     name = _FORBIDDEN.sub("_", last).strip().strip("'").rstrip(". ")
@@ -49,6 +51,16 @@ def safe_name(written: str) -> str:
     if _RESERVED.match(name):
         name = "_" + name
     return shortened(name)
+
+
+def _unescaped(written: str) -> str:
+    """Decode the percents of senders who forgot to declare them (RFC 2231), where that is sure."""
+    if not written.isascii() or not _UTF_8_PERCENTS.search(written):
+        return written
+    try:
+        return unquote(written, errors="strict")
+    except UnicodeDecodeError:
+        return written
 
 
 def shortened(name: str) -> str:

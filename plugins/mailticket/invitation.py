@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 
 from mailticket.charsets import decode, scrub
 
 _LARGEST = 1024**2
 _MOST_PEOPLE = 50
+_DAY = len("2026-05-05")
 _FOLD = re.compile(r"\r?\n[ \t]")
 _ESCAPED = re.compile(r"\\([nN,;\\])")
 _MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d(Z?))?")
@@ -18,7 +20,19 @@ _METHODS = {
     "COUNTER": "Proposal of another time",
     "PUBLISH": "Event",
 }
+_CALENDARS = frozenset(
+    {"text/calendar", "text/x-vcalendar", "application/ics", "application/x-ical", "text/x-ical"}
+)
+_DURATION = re.compile(
+    r"P(?:(\d{1,4})W)?(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,4})M)?\d{0,4}S?)?"
+)
+_UNITS = ("weeks", "days", "h", "min")
 _ANSWERS = {"ACCEPTED": "accepted", "DECLINED": "declined", "TENTATIVE": "tentative"}
+
+
+def is_called_calendar(content_type: str, name: str) -> bool:
+    """Tell a calendar object by its type or its name."""
+    return content_type in _CALENDARS or name.lower().endswith((".ics", ".vcs"))
 
 
 def as_text(octets: bytes, charset: str = "") -> str:
@@ -65,10 +79,9 @@ def _described(properties: list[Property], method: str) -> list[str]:
     first = {name: (parameters, value) for name, parameters, value in reversed(properties)}
     title = first.get("SUMMARY", ("", ""))[1]
     lines = [f"{_METHODS.get(method, 'Event')}: {title}".rstrip(": ")]
-    start, end = (_moment(*first[key]) if key in first else "" for key in ("DTSTART", "DTEND"))
-    if start:
-        lines.append(f"When: {start}{f' – {end}' if end and end != start else ''}")
-    for label, key in (("Where", "LOCATION"), ("Repeats", "RRULE")):
+    if when := _when(first):
+        lines.append(f"When: {when}")
+    for label, key in (("Where", "LOCATION"), ("Repeats", "RRULE"), ("Link", "URL")):
         if value := first.get(key, ("", ""))[1]:
             lines.append(f"{label}: {value}")
     if organizer := first.get("ORGANIZER"):
@@ -79,6 +92,34 @@ def _described(properties: list[Property], method: str) -> list[str]:
     if text := first.get("DESCRIPTION", ("", ""))[1]:
         lines += ["", text]
     return lines
+
+
+def _when(first: dict[str, tuple[str, str]]) -> str:
+    """Give start and end, or start and length; a task has but a due date."""
+    start, end = (_moment(*first[key]) if key in first else "" for key in ("DTSTART", "DTEND"))
+    if not start and "DUE" in first:
+        return f"due {_moment(*first['DUE'])}"
+    if start and end:
+        end = _last_day(start, end)
+        return start if end == start else f"{start} – {end}"
+    length = _length(first.get("DURATION", ("", ""))[1])
+    return f"{start} ({length})" if start and length else start
+
+
+def _last_day(start: str, end: str) -> str:
+    """Give the last of whole days: the end that is written is the day after it (3.6.1)."""
+    if len(start) != _DAY or len(end) != _DAY or end <= start:
+        return end
+    try:
+        return str(date.fromisoformat(end) - timedelta(days=1))
+    except (ValueError, OverflowError):
+        return end
+
+
+def _length(written: str) -> str:
+    found = _DURATION.fullmatch(written.upper())
+    pieces = zip(found.groups(), _UNITS, strict=True) if found else ()
+    return " ".join(f"{count} {unit}" for count, unit in pieces if count)
 
 
 def _moment(parameters: str, value: str) -> str:

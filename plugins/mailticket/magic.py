@@ -7,6 +7,8 @@ import re
 import filetype
 
 _HEAD = 8192
+APPLE_DOUBLE = "application/applefile"
+"""The half of a file that only a Macintosh wants (RFC 1740); AppleSingle has other first bytes."""
 _OWN = (
     (b"\x78\x9f\x3e\x22", "application/ms-tnef"),
     (b"\x7fELF", "application/x-executable"),
@@ -17,7 +19,9 @@ _OWN = (
     (b"\xcf\xfa\xed\xfe", "application/x-mach-binary"),
     (b"L\x00\x00\x00\x01\x14\x02\x00", "application/x-ms-shortcut"),
     (b"MSCF", "application/vnd.ms-cab-compressed"),
-    (b"#!", "application/x-sh"),
+    (b"#!/", "application/x-sh"),
+    (b"#! /", "application/x-sh"),
+    (b"\0\x05\x16\x07", APPLE_DOUBLE),
     (b"%PDF-", "application/pdf"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
     (b"{\\rtf", "text/rtf"),
@@ -197,7 +201,7 @@ def best_type(declared: str, actual: str, filename_type: str) -> str:
     if declared in GENERIC and declared != "text/plain":
         return _of_office(actual, filename_type) or filename_type or declared or _FALLBACK
     if declared == "text/plain" and actual and not actual.startswith("text/"):
-        return actual
+        return _of_office(actual, filename_type)
     if declared.startswith("image/") and actual.startswith("image/"):
         return actual
     return declared

@@ -31,7 +31,7 @@ from mailticket.message import Attachment, HeaderSection, Limits, Message, NewPa
 from mailticket.options import ParseOptions
 from mailticket.parts import Part
 from mailticket.quotation import is_forward
-from mailticket.sanitise import drop_images
+from mailticket.sanitise import drop_images, drop_others
 
 _NO_LIMITS = Limits()
 _NO_OPTIONS = ParseOptions()
@@ -218,18 +218,18 @@ def _locations(parts: tuple[Part, ...]) -> dict[str, str]:
 
 
 def _without_holes(shown: Rendered, attachments: tuple[Attachment, ...]) -> Rendered:
-    """Take images that were left out of the HTML, and point repeated ones at the one that stays."""
+    """Take out images that are not there, and point repeated ones at the one that stays."""
     same = aliases(attachments)
     stays = {comparable(each.content_id) for each in attachments if _is_shown(each)} | same.keys()
     identities = {each.content_id for each in attachments if each.content_id}
     gone = {each for each in identities if comparable(each) not in stays}
-    if not same and not gone:
-        return shown
 
     def mended(html: str) -> str:
         # One pass for all of them: a mail can repeat an image a thousand times.
         html = _EMBEDDED.sub(lambda each: _same_image(each, same), html) if same else html
-        return drop_images(html, gone) if gone else html
+        html = drop_images(html, gone) if gone else html
+        named = (comparable(unescape(each[1])) for each in _EMBEDDED.finditer(html))
+        return html if stays.issuperset(named) else drop_others(html, stays)
 
     body = replace(shown.body, html=mended(shown.body.html))
     new_part = replace(

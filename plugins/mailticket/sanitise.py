@@ -189,6 +189,17 @@ def drop_images(html: str, content_ids: Collection[str], note: str = "") -> str:
     return _each_embedded(html, drop)
 
 
+def drop_others(html: str, content_ids: Collection[str]) -> str:
+    """Put its alternative text in place of each ``cid:`` image but those of these Content-IDs."""
+    kept = {_content_id(content_id) for content_id in content_ids}
+
+    def drop(image: LexborNode, content_id: str) -> None:
+        if content_id not in kept:
+            _replace(image, image.attributes.get("alt") or "")
+
+    return _each_embedded(html, drop)
+
+
 def _each_embedded(html: str, change: Callable[[LexborNode, str], None]) -> str:
     """Ask ``change`` for each ``cid:`` image, with its Content-ID; gives the changed HTML."""
     if 'src="cid:' not in html.lower():

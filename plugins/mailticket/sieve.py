@@ -28,6 +28,8 @@ class Sieve:
             return attachment
         if reason := excluded(attachment, self.options.exclude_attachment_types):
             return replace(attachment, left_out=reason)
+        if magic.sniff(attachment.data) == magic.APPLE_DOUBLE:
+            return replace(attachment, left_out="resource fork of a Macintosh file")
         if not attachment.content_type.startswith("image/"):
             return attachment
         info = images.inspect(attachment.data)
