@@ -200,6 +200,8 @@ def best_type(declared: str, actual: str, filename_type: str) -> str:
     """
     if declared in GENERIC and declared != "text/plain":
         return _of_office(actual, filename_type) or filename_type or declared or _FALLBACK
+    if declared in _CONTAINERS and filename_type.startswith("application/vnd."):
+        return filename_type
     if declared == "text/plain" and actual and not actual.startswith("text/"):
         return _of_office(actual, filename_type)
     if declared.startswith("image/") and actual.startswith("image/"):
@@ -208,7 +210,13 @@ def best_type(declared: str, actual: str, filename_type: str) -> str:
 
 
 _FALLBACK = "application/octet-stream"
-_CONTAINERS = {"application/zip", "application/x-ole-storage", "application/xml"}
+_CONTAINERS = {
+    "application/zip",
+    "application/x-zip",
+    "application/x-zip-compressed",
+    "application/x-ole-storage",
+    "application/xml",
+}
 
 
 def _of_office(actual: str, filename_type: str) -> str:
