@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable  # noqa: TID251
@@ -62,7 +63,10 @@ def schedule(inbox: Inbox, inboxes: int) -> AssetOrTimeSchedule:
         watchers=[AssetWatcher("mailbox", MailTrigger(inbox.name, _stamp(inbox)))],
     )
     timetable = CronTriggerTimetable(
-        _now_and_then(inbox.name, inboxes), timezone="UTC", run_immediately=False
+        _now_and_then(inbox.name, inboxes),
+        timezone="UTC",
+        # Never for a time that is over: a thousand new inboxes would all run at once.
+        run_immediately=timedelta(0),
     )
     return AssetOrTimeSchedule(timetable=timetable, assets=[bell])
 

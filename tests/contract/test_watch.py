@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import pytest
 
-from mailticket.watching import imap_watch, shared, watcher
+from mailticket.mailboxes.login import MailboxLogin
+from mailticket.mailboxes.tls import context_for
+from mailticket.watching import health, imap_client, imap_watch, shared, watcher
 from mailticket.watching.shared import Shared
 from mailticket.watching.watcher import Watcher
 from services.arena import Arena, MakeArena, mail
 from services.dovecot import Dovecot
+from services.faulty_proxy import FaultyProxy
+from services.scenes import close, person
 
 QUIET = 1.0
 """Seconds in which no bell is expected; a bell that is expected comes within ``SOON``."""
@@ -29,7 +35,7 @@ class Bells:
         self.watcher = Watcher(arena.name, self.shared)
         self.rung: asyncio.Queue[str] = asyncio.Queue()
 
-    async def __aenter__(self) -> Bells:
+    async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._listen())
         return self
 
@@ -94,3 +100,286 @@ def test_mail_rings_at_once_and_the_same_mail_only_once(make_arena: MakeArena) -
         assert await bells.next() == "1 new message"
 
     watched(test, arena)
+
+
+def test_mail_that_came_while_nobody_watched_rings_at_the_start(make_arena: MakeArena) -> None:
+    arena = make_arena()
+    arena.deliver(mail(), mail())
+
+    async def test(bells: Bells) -> None:
+        assert await bells.next() == "2 new messages"
+        await bells.run()
+        await bells.none()
+
+    watched(test, arena)
+
+    async def again(bells: Bells) -> None:
+        await bells.settled()
+        await bells.none()
+
+    watched(again, arena)
+
+
+def test_mail_that_comes_after_the_run_has_looked_rings_again(make_arena: MakeArena) -> None:
+    arena = make_arena()
+    late = [mail()]
+
+    def progress(what: str, _done: int, _of: int | None) -> None:
+        if what == "parse" and late:
+            arena.deliver(late.pop())
+
+    arena.wrap = lambda outside: replace(outside, progress=progress)
+
+    async def test(bells: Bells) -> None:
+        await bells.settled()
+        arena.deliver(mail())
+        await bells.next()
+        await bells.run()
+        assert await bells.next() == "1 new message"
+        await bells.run()
+        await bells.none()
+
+    watched(test, arena)
+    assert len(arena.status()) == 2
+
+
+def test_a_burst_makes_few_runs_and_loses_nothing(make_arena: MakeArena) -> None:
+    arena = make_arena()
+
+    async def test(bells: Bells) -> None:
+        await bells.settled()
+        burst = asyncio.create_task(asyncio.to_thread(deliver_slowly))
+        runs = 0
+        while not burst.done() or not bells.rung.empty() or len(arena.status()) < 150:
+            await bells.next()
+            await bells.run()
+            runs += 1
+        await bells.none()
+        assert runs < 12
+
+    def deliver_slowly() -> None:
+        for _ in range(150):
+            arena.deliver(mail())
+            time.sleep(0.01)
+
+    watched(test, arena)
+    assert len(arena.status()) == 150
+
+
+@pytest.mark.parametrize("kind", ["no push", "pop3"])
+def test_where_the_server_cannot_push_a_look_finds_the_mail(
+    kind: str, make_arena: MakeArena, make_dovecot: Callable[..., Dovecot]
+) -> None:
+    arena = make_arena(periodicity=1)
+    if kind == "pop3":
+        arena.fields["protocol"] = "pop3"
+        arena.imap_port = arena.dovecot.pop3_port
+    else:
+        arena.dovecot = make_dovecot(extra="imap_capability = IMAP4rev1")
+    arena.deliver(mail())
+
+    async def test(bells: Bells) -> None:
+        assert await bells.next() == "1 new message"
+        await bells.run()
+        await bells.none(2.5)
+        arena.deliver(mail())
+        assert await bells.next() == "1 new message"
+        await bells.run()
+        await bells.none(2.5)
+
+    watched(test, arena)
+    assert arena.rows("SELECT watched_by FROM mailticket.inbox_state") == [("look",)]
+
+
+def test_a_server_that_is_restarted_is_watched_again_and_nobody_is_told(
+    make_arena: MakeArena, make_dovecot: Callable[..., Dovecot]
+) -> None:
+    arena = make_arena()
+    arena.dovecot = make_dovecot()
+
+    async def test(bells: Bells) -> None:
+        await bells.settled()
+        arena.dovecot.stop()
+        arena.deliver(mail())
+        await asyncio.sleep(0.5)
+        arena.dovecot.start()
+        assert await bells.next() == "1 new message"
+        await bells.run()
+        await bells.none()
+        arena.deliver(mail())
+        assert await bells.next() == "1 new message"
+
+    watched(test, arena)
+
+
+def test_a_mailbox_out_of_reach_is_told_once_and_once_more_when_it_is_well(
+    make_arena: MakeArena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "TOLD_AFTER", 0.5)
+    monkeypatch.setattr(health, "_PASSING", (0.2,))
+    arena = make_arena()
+    arena.imap_port = 1
+
+    async def test(bells: Bells) -> None:
+        why = await bells.next()
+        assert why.startswith("the mailbox cannot be watched: 127.0.0.1:1 refused the connection")
+        await bells.none(1.5)
+        [(since, error, told)] = arena.rows(
+            "SELECT failing_since, error, told_at FROM mailticket.inbox_state"
+        )
+        assert since < told
+        assert "refused the connection" in error
+
+    async def later(bells: Bells) -> None:
+        await bells.none(1.5)  # it was told before this triggerer began
+        arena.imap_port = 0
+        assert await bells.next() == "the mailbox is well again"
+        await bells.none()
+        [row] = arena.rows("SELECT failing_since, error, told_at FROM mailticket.inbox_state")
+        assert row == (None, None, None)
+
+    watched(test, arena)
+    watched(later, arena)
+
+
+def test_a_refused_password_is_told_at_once_not_repeated_and_noticed_when_mended(
+    make_arena: MakeArena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "_MENDED", 0.2)
+    arena = make_arena()
+    arena.password = "wrong"
+
+    async def test(bells: Bells) -> None:
+        assert "refused to sign" in await bells.next()
+        await bells.none(1.5)
+        tried = arena.dovecot.log.read_text().count(f"user=<{arena.user}>")
+        assert tried == 1
+        arena.password = ""
+        assert await bells.next() == "the mailbox is well again"
+
+    watched(test, arena)
+
+
+def test_a_line_that_fell_silent_is_noticed(
+    make_arena: MakeArena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imap_watch, "RENEWAL", 1.0)
+    monkeypatch.setattr(imap_client, "COMMAND_SECONDS", 1.0)
+    monkeypatch.setattr(health, "_PASSING", (0.1,))
+    arena = make_arena()
+    with FaultyProxy(arena.dovecot.port, "hang", 10**9) as proxy:
+        arena.imap_port = proxy.port
+
+        async def test(bells: Bells) -> None:
+            await bells.settled()
+            proxy.at = 0  # from now on not a byte comes through
+            arena.deliver(mail())
+            assert await bells.next() == "1 new message"
+
+        watched(test, arena)
+
+
+def test_a_closed_and_a_deleted_ticket_ring_until_their_mail_is_settled(
+    make_arena: MakeArena,
+) -> None:
+    arena = make_arena()
+    person(arena, "ada@acme.example")
+    arena.deliver(mail(), mail())
+    arena.run()
+    assert arena.in_folder() == 2
+
+    async def test(bells: Bells) -> None:
+        await bells.settled()
+        close(arena)
+        assert await bells.next() == "a ticket was closed"
+        await bells.none()
+        await bells.run()
+        await bells.none()
+        assert arena.in_folder() == 1
+
+    watched(test, arena)
+    arena.rows("DELETE FROM mailticket.ticket WHERE ref = 'R-000002'")
+
+    async def deleted(bells: Bells) -> None:
+        assert await bells.next() == "a ticket was closed"
+        await bells.run()
+        assert arena.in_folder() == 0
+
+    watched(deleted, arena)
+    assert arena.rows("SELECT * FROM mailticket.bell") == []
+
+
+def test_mail_that_waits_to_be_sent_rings(make_arena: MakeArena) -> None:
+    arena = make_arena()
+
+    async def test(bells: Bells) -> None:
+        await bells.settled()
+        arena.rows(
+            "INSERT INTO mailticket.outbox (inbox, kind, smtp_conn_id, sender, recipient,"
+            " message_id, raw) VALUES ('support', 'agent_reply', 'x', 'a@b.c', 'd@e.f', 'm', '')"
+        )
+        assert await bells.next() == "mail waits to be sent"
+        await bells.none()
+
+    watched(test, arena)
+
+
+def test_messages_that_a_dead_run_left_ring(make_arena: MakeArena) -> None:
+    arena = make_arena()
+    arena.deliver(mail())
+    arena.steps("dead", "fetch")
+    arena.lapse()
+    arena.rows("UPDATE mailticket.run SET started_at = now() - interval '1 minute'")
+
+    async def test(bells: Bells) -> None:
+        assert await bells.next() == "messages wait to be decided"
+        await bells.run()
+        await bells.none()
+
+    watched(test, arena)
+    assert len(arena.status()) == 1
+
+
+def test_a_folder_whose_uids_are_void_rings(
+    make_arena: MakeArena, make_dovecot: Callable[..., Dovecot]
+) -> None:
+    arena = make_arena()
+    arena.dovecot = make_dovecot()
+    arena.deliver(mail())
+    arena.run()
+    arena.dovecot.stop()
+    arena.dovecot.forget_uids(arena.user)
+    arena.dovecot.start()
+
+    async def test(bells: Bells) -> None:
+        assert await bells.next() == "1 new message"
+        await bells.run()
+        await bells.none()
+
+    watched(test, arena)
+
+
+@pytest.mark.parametrize("tls", ["implicit", "starttls", "none"])
+@pytest.mark.parametrize("auth", ["password", "PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2"])
+def test_every_way_of_signing_in(dovecot: Dovecot, tls: Any, auth: str) -> None:
+    login = MailboxLogin(
+        host="localhost",
+        port=dovecot.imaps_port if tls == "implicit" else dovecot.port,
+        login=f"watch-{auth}@example.com".lower(),
+        password=dovecot.password,
+        token=dovecot.password,
+        tls=tls,
+        auth=auth,
+        ca=str(dovecot.authority.ca),
+    )
+
+    async def go() -> None:
+        connection = await imap_client.Connection.open(login, "INBOX", context_for)
+        try:
+            place = await connection.place()
+            assert place.uidvalidity
+            assert connection.can_push
+        finally:
+            connection.close()
+
+    asyncio.run(go())

@@ -37,6 +37,8 @@ class Arena:
     name: str = "support"
     imap_port: int = 0
     """Another one than Dovecot's: for what stands between."""
+    password: str = ""
+    """Another one than Dovecot's."""
     wrap: Callable[[Outside], Outside] = lambda outside: outside
     """Puts something between a pass and the servers that it reaches."""
     store: Callable[..., Store] = Store
@@ -58,7 +60,7 @@ class Arena:
                 host=self.dovecot.host,
                 port=self.imap_port or self.dovecot.port,
                 login=self.user,
-                password=self.dovecot.password,
+                password=self.password or self.dovecot.password,
                 schema=None,
                 extra='{"tls": "none"}',
             )

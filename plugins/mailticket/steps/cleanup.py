@@ -17,6 +17,15 @@ BATCH = 500
 
 def cleanup(p: Passage) -> Counts:
     """Move or delete what is due, never before its fate is committed."""
+    bells = p.settling.bells(p.inbox.name)
+    counts = _settle_all(p)
+    # What rang meanwhile stays: nobody looked for it.
+    if bells:
+        p.settling.answer(bells)
+    return counts
+
+
+def _settle_all(p: Passage) -> Counts:
     purged = p.settling.purge_originals(p.inbox)
     counts: Counts = {"moved": 0, "deleted": 0, "gone": 0, "unsettled": 0, "purged": purged}
     epoch = p.settling.latest_epoch(p.inbox.name)

@@ -56,6 +56,14 @@ class Settling:
             for row in rows
         ]
 
+    def bells(self, inbox: str) -> list[int]:
+        """Give the bells that the database rang for this inbox; asked before ``due`` is."""
+        return [row["id"] for row in self._db.rows("bells", inbox=inbox)]
+
+    def answer(self, bells: Sequence[int]) -> None:
+        """Take away bells: what they rang for is settled; those of forgotten inboxes go too."""
+        self._db.rows("answer_bells", ids=list(bells))
+
     def latest_epoch(self, inbox: str) -> Epoch | None:
         """Give the epoch that the inbox was last seen in."""
         row = self._db.row("latest_epoch", inbox=inbox)

@@ -282,9 +282,10 @@ async def _secured(login: MailboxLogin, wire: Wire, context: ssl.SSLContext) -> 
 
 @contextlib.asynccontextmanager
 async def _translated(
-    step: str, login: MailboxLogin, seconds: float = COMMAND_SECONDS
+    step: str, login: MailboxLogin, seconds: float | None = None
 ) -> AsyncIterator[None]:
     """Let only errors of our own out, after so many seconds at the latest."""
+    seconds = seconds or COMMAND_SECONDS
     try:
         async with asyncio.timeout(seconds):
             yield

@@ -41,9 +41,7 @@ class Watched(Protocol):
         ...
 
 
-async def watch_folder(
-    connection: Connection, watched: Watched, between: float, renewal: float = RENEWAL
-) -> None:
+async def watch_folder(connection: Connection, watched: Watched, between: float) -> None:
     """Look at a folder and be told of it; raises ``MailboxError`` when the connection fails.
 
     Returns when the configuration is another one. ``between``: seconds between two looks where the
@@ -53,7 +51,7 @@ async def watch_folder(
         place = await connection.place()
         watched.see(await _sight(connection, watched, place), connection.manner)
         if connection.can_push:
-            await _told(connection, watched, place, renewal * random.uniform(0.8, 1.0))  # noqa: S311
+            await _told(connection, watched, place, RENEWAL * random.uniform(0.8, 1.0))  # noqa: S311
         else:
             await connection.stirs(between, lambda: False)
 

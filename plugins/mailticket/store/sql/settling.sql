@@ -35,6 +35,13 @@ SELECT l.id AS location, l.uid, l.message, m.message_id, m.header_hash,
        ELSE false END
  ORDER BY l.id
 
+-- name: bells
+SELECT id FROM mailticket.bell WHERE inbox = %(inbox)s
+
+-- name: answer_bells
+DELETE FROM mailticket.bell
+ WHERE id = ANY (%(ids)s) OR asked_at < now() - interval '30 days'
+
 -- name: mark_settled
 UPDATE mailticket.location l
    SET settlement = g.settlement,
