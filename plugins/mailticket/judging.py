@@ -76,6 +76,8 @@ class Judgement:
 
     decision: Decision
     changes: tuple[TicketChange, ...] = ()
+    match: Match | None = None
+    """The ticket that the message belongs to, where one was found."""
 
 
 def judge(case: Case, ground: Ground, rules: Iterable[Rule], waits: int) -> Judgement:
@@ -88,11 +90,11 @@ def judge(case: Case, ground: Ground, rules: Iterable[Rule], waits: int) -> Judg
     case = replace(case, match=found.match)
     decision = Decision(None, "", found.steps).then(decide(Phase.TICKET, case, rules))
     if decision.ruling:
-        return Judgement(decision)
+        return Judgement(decision, match=found.match)
     made = plan(case, ground)
     last = Step(made.decided_by, "hit", made.ruling.reason)
     steps = decision.steps if made.decided_by in _names(decision.steps) else (*decision.steps, last)
-    return Judgement(Decision(made.ruling, made.decided_by, steps), made.changes)
+    return Judgement(Decision(made.ruling, made.decided_by, steps), made.changes, found.match)
 
 
 def _may_wait(case: Case, match: Match | None) -> bool:

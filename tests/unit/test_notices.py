@@ -29,6 +29,7 @@ from mailticket.notices import (
     agent_reply,
     forwarded_error,
     rejection_reply,
+    storm_notice,
     team_notice,
 )
 from mailticket.outgoing import Heading, Thread, mailable, one_line, wire_address
@@ -117,6 +118,7 @@ def all_kinds(subject: str, text: str, name: str, language: str = "en") -> list[
     thread = Thread(subject, (subject, "good@x", text))
     return [
         forwarded_error(BOOK, to, cause(subject, text), Enclosure(PLAIN)),
+        storm_notice(BOOK, to, cause(subject, text), 3, PLAIN),
         rejection_reply(to, text, subject, thread),
         acknowledgement(BOOK, to, ticket, thread),
         agent_reply(BOOK, to, ticket, entry, thread),
@@ -198,6 +200,7 @@ def test_forwards_and_rejections_cannot_bounce_and_mails_of_a_ticket_can() -> No
     senders = {n.kind: n.sender for n in all_kinds("x", "y", "z")}
     assert senders == {
         "forwarded_error": "",
+        "storm": "",
         "rejection_reply": "",
         "acknowledgement": "help@help.example",
         "agent_reply": "help@help.example",

@@ -46,6 +46,10 @@ UPDATE mailticket.outbox SET counts_for = lower(left(recipient, 320))
 CREATE INDEX outbox_counts ON mailticket.outbox (counts_for, created_at) WHERE counts_for IS NOT NULL;
 CREATE INDEX outbox_stuck ON mailticket.outbox (inbox, id) WHERE status <> 'sent';
 
+-- The messages of a ticket in their order: its mails name them.
+DROP INDEX mailticket.message_ticket;
+CREATE INDEX message_ticket ON mailticket.message (ticket_id, id) WHERE ticket_id IS NOT NULL;
+
 -- Whom no acknowledgement may go to: the addresses of our own inboxes.
 CREATE INDEX mailbox_epoch_login ON mailticket.mailbox_epoch (lower(login COLLATE "C"));
 CREATE INDEX configuration_address ON mailticket.configuration (lower((document ->> 'address') COLLATE "C"));

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from mailticket.notices import Notice
-from mailticket.passage import Passage
+from mailticket.steps.letterhead import Office
 from mailticket.store.outbox import Posting
 
 
-def post(p: Passage, notice: Notice, message: int, rule: str, ticket_id: int | None = None) -> bool:
+def post(  # noqa: PLR0917  the columns of a row
+    office: Office,
+    notice: Notice,
+    message: int | None,
+    rule: str,
+    ticket_id: int | None = None,
+    log_entry: int | None = None,
+) -> bool:
     """Queue a mail, within a transaction or by itself; False when it was queued before."""
-    caps = p.inbox.cap_mails_per_recipient
-    posting = Posting(notice, message, rule, p.inbox.smtp_conn_id, ticket_id, caps=caps)
-    queued = p.outbox.queue(p.inbox.name, posting)
+    inbox = office.inbox
+    caps = inbox.cap_mails_per_recipient
+    posting = Posting(notice, message, rule, inbox.smtp_conn_id, ticket_id, log_entry, caps)
+    queued = office.outbox.queue(inbox.name, posting)
     if queued and queued["status"] == "held":
-        p.log.error(
-            f"message {message}: {notice.kind} to {notice.recipient} is held: "
-            f"{queued['last_error']}; to send it: bin/mailticket outbox --release {queued['id']}"
+        about = f"message {message}" if message else f"log entry {log_entry}"
+        office.log.error(
+            f"{about}: {notice.kind} to {notice.recipient} is held: {queued['last_error']}; "
+            f"to send it: bin/mailticket outbox --release {queued['id']}"
         )
     return queued is not None

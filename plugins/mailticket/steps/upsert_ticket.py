@@ -15,6 +15,7 @@ from mailticket.outgoing import one_line
 from mailticket.parsing import read_header
 from mailticket.passage import REASON_SHOWN, Counts, Passage, failure, tell
 from mailticket.planning import Ground, contact_addresses
+from mailticket.steps.notifying import notify
 from mailticket.store.attempts import Record, step_documents
 from mailticket.store.facts import FactFinder, TicketQuestion
 from mailticket.store.postgres import Row
@@ -90,6 +91,9 @@ def _decided(p: Passage, attempt: int) -> _Outcome | None:
         return _Outcome(row, judgement.decision)
     applied = _applied(p, row, judgement, case)
     _conclude(p, row, judgement, case, applied)
+    if applied.ticket:
+        case = replace(case, match=judgement.match)
+        notify(p, case, judgement.decision.ruling.verdict, applied.ticket, row["message"])
     return _Outcome(row, judgement.decision, applied.ref)
 
 

@@ -92,6 +92,17 @@ class Outbox:
         """Remember that every held message up to now was taken up."""
         self._db.rows("mark_storms_told", inbox=inbox)
 
+    def audience(self, ticket: int) -> Row | None:
+        """Give what a ticket's mails say of it, its ``thread``, and whom it concerns.
+
+        ``readers``: part (caller, contact, agent, team, member), address, language, ours.
+        """
+        return self._db.row("audience", ticket_id=ticket)
+
+    def log_entry(self, number: int) -> Row | None:
+        """Give a log entry: ticket_id, field, text, author_name, and its author's email."""
+        return self._db.row("entry_to_mail", log_entry=number)
+
     def forwarded(self, mail: Row) -> Row:
         """Give again what a forwarded error is about."""
         row = self._db.row("forwarded_error", id=mail["id"])

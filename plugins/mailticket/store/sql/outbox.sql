@@ -84,6 +84,55 @@ UPDATE mailticket.attempt a SET told_at = now()
   FROM mailticket.message m
  WHERE m.attempt = a.id AND m.inbox = %(inbox)s AND a.told_at IS NULL AND a.verdict = 'held'
 
+-- name: audience
+-- Whom a ticket concerns, and what its mails say. An address of an inbox of ours is known by what
+-- passes over it left behind: its login, or its configured address.
+WITH part AS (
+    SELECT 1 AS n, 'caller' AS part, p.id, p.email, p.language
+      FROM mailticket.ticket t JOIN mailticket.person p ON p.id = t.caller_id AND p.active
+     WHERE t.id = %(ticket_id)s
+    UNION ALL
+    (SELECT 2, 'contact', p.id, p.email, p.language
+       FROM mailticket.ticket_contact c JOIN mailticket.person p ON p.id = c.person_id AND p.active
+      WHERE c.ticket_id = %(ticket_id)s ORDER BY p.id LIMIT 200)
+    UNION ALL
+    SELECT 3, 'agent', p.id, p.email, p.language
+      FROM mailticket.ticket t JOIN mailticket.person p ON p.id = t.agent_id AND p.active
+     WHERE t.id = %(ticket_id)s
+    UNION ALL
+    SELECT 4, 'team', m.id, m.email, NULL
+      FROM mailticket.ticket t JOIN mailticket.team m ON m.id = t.team_id AND m.active
+     WHERE t.id = %(ticket_id)s
+    UNION ALL
+    (SELECT 5, 'member', p.id, p.email, p.language
+       FROM mailticket.ticket t JOIN mailticket.team_member tm ON tm.team_id = t.team_id
+       JOIN mailticket.team m ON m.id = t.team_id AND m.active
+       JOIN mailticket.person p ON p.id = tm.person_id AND p.active
+      WHERE t.id = %(ticket_id)s ORDER BY p.id LIMIT 200))
+SELECT t.ref, t.title, t.class, t.status,
+       coalesce((SELECT trim(p.first_name || ' ' || p.name) FROM mailticket.person p
+                  WHERE p.id = t.caller_id), '') AS caller,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('part', r.part, 'address', r.email,
+                   'language', r.language, 'ours',
+                   EXISTS (SELECT FROM mailticket.mailbox_epoch e
+                            WHERE lower(e.login COLLATE "C") = lower(r.email COLLATE "C"))
+                   OR EXISTS (SELECT FROM mailticket.configuration c
+                               WHERE lower((c.document ->> 'address') COLLATE "C")
+                                   = lower(r.email COLLATE "C"))) ORDER BY r.n, r.id), '[]')
+          FROM part r WHERE r.email <> '') AS readers,
+       (SELECT coalesce(array_agg(x.message_id ORDER BY x.id), '{}') FROM (
+            (SELECT m.id, m.message_id FROM mailticket.message m
+              WHERE m.ticket_id = t.id AND m.message_id <> '' ORDER BY m.id LIMIT 1)
+            UNION
+            (SELECT m.id, m.message_id FROM mailticket.message m
+              WHERE m.ticket_id = t.id AND m.message_id <> '' ORDER BY m.id DESC LIMIT 10)) x) AS thread
+  FROM mailticket.ticket t WHERE t.id = %(ticket_id)s
+
+-- name: entry_to_mail
+SELECT e.ticket_id, e.field, e.text, e.author_name, p.email
+  FROM mailticket.log_entry e LEFT JOIN mailticket.person p ON p.id = e.author_id
+ WHERE e.id = %(log_entry)s
+
 -- name: answered_today
 SELECT recipient, inbox = %(inbox)s AND created_at > now() - interval '1 hour' AS of_this_hour
   FROM mailticket.outbox
