@@ -24,6 +24,7 @@ from mailticket.airflow_task import TICKETS, RetryAsTold, check_configuration, t
 from mailticket.config import INBOXES, SETTINGS, Configuration, Inbox, describe_faults
 from mailticket.errors import Fault
 from mailticket.ingest import SHARED, STEPS
+from mailticket.listener import MAINTENANCE_DAG
 from mailticket.passage import Counts
 
 PREFIX = "mailticket_inbox_"
@@ -56,10 +57,15 @@ def dags() -> Iterator[DAG]:
     if wanted and wanted.startswith(PREFIX):
         yield _dag(wanted.removeprefix(PREFIX), None, (), "")
         return
+    from mailticket.airflow_maintenance import maintenance_dag  # noqa: PLC0415  as for the trigger
+
     access = in_airflow()
     configuration, fallen_back = access.configuration()
     yield configuration_dag(configuration, fallen_back)
     if wanted == CONFIGURATION_DAG:
+        return
+    yield maintenance_dag()
+    if wanted == MAINTENANCE_DAG:
         return
     for inbox in configuration.inboxes.values():
         yield inbox_dag(inbox, len(configuration.inboxes))
@@ -101,7 +107,6 @@ def _dag(
         PREFIX + name,
         dag_display_name=PREFIX + name + mark,
         schedule=schedule,
-        start_date=_BEGINNING,
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,

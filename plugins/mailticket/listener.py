@@ -14,6 +14,7 @@ from airflow.models.xcom import XComModel  # noqa: TID251
 from sqlalchemy.orm import object_session
 
 DAG_PREFIX = "mailticket_inbox_"
+MAINTENANCE_DAG = "mailticket_maintenance"
 NOTE = "note"
 """The XCom in which the last task leaves what the note shall say."""
 MARK = "mailticket: "
@@ -35,7 +36,7 @@ def on_dag_run_failed(dag_run: Any, msg: str) -> None:
 
 
 def _note(dag_run: Any, _msg: str) -> None:
-    if not str(dag_run.dag_id).startswith(DAG_PREFIX):
+    if not str(dag_run.dag_id).startswith((DAG_PREFIX, MAINTENANCE_DAG)):
         return
     try:
         session = object_session(dag_run)

@@ -215,7 +215,8 @@ def test_a_fault_that_will_not_pass_needs_a_person_at_once(arena: Arena) -> None
 
 def test_a_file_that_comes_again_is_not_purged_before_it_is_attached(arena: Arena) -> None:
     boundary = 'Content-Type: multipart/mixed; boundary="b"'
-    body = "--b\r\n\r\nSee there.\r\n--b\r\nContent-Type: application/pdf; name=a.pdf\r\n\r\n%PDF-\r\n--b--"
+    text, pdf = "\r\n\r\nSee there.", "\r\nContent-Type: application/pdf; name=a.pdf\r\n\r\n%PDF-"
+    body = f"--b{text}\r\n--b{pdf}\r\n--b--"
     files = mail("File", body=body).replace(
         b"Content-Type: text/plain; charset=utf-8", boundary.encode()
     )

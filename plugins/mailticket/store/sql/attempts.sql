@@ -94,6 +94,10 @@ SELECT %(sha256)s, %(size)s, %(content)s
 ON CONFLICT (sha256) DO NOTHING
 
 -- name: known_blobs
+-- Renews the date of those that are met again, so that they are not purged before they are attached.
+WITH met AS (
+    UPDATE mailticket.blob SET stored_at = now()
+     WHERE sha256 = ANY (%(digests)s) AND stored_at < now() - interval '1 hour')
 SELECT sha256 FROM mailticket.blob WHERE sha256 = ANY (%(digests)s)
 
 -- name: load_draft

@@ -27,5 +27,8 @@ SELECT inbox, count(*)::int AS n,
   FROM mailticket.outbox WHERE status IN ('waiting', 'sending') GROUP BY inbox
 
 -- name: last_looks
-SELECT inbox, extract(epoch FROM now() - max(looked_at))::float AS seconds
-  FROM mailticket.mailbox_epoch WHERE looked_at IS NOT NULL GROUP BY inbox
+-- A run that read the mailbox, or a watcher that saw it to be well: whichever was later.
+SELECT inbox, extract(epoch FROM now() - max(at))::float AS seconds FROM (
+    SELECT inbox, looked_at AS at FROM mailticket.mailbox_epoch
+    UNION ALL SELECT inbox, well_at FROM mailticket.inbox_state) AS looks
+ WHERE at IS NOT NULL GROUP BY inbox
