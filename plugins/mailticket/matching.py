@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mailticket.decision import Case, Step
 from mailticket.message import HeaderSection
+from mailticket.patterns import MAX_SUBJECT
 from mailticket.ticket import Match, TicketBrief
 
 REFERENCES_LOOKED_AT = 32
@@ -42,7 +43,8 @@ def named_in_title(case: Case) -> Named:
         return Named()
     prefix = case.ticket_class.prefix
     defects: list[str] = []
-    found = case.inbox.title_regex(prefix).search(case.header.subject, defects)
+    pattern = case.inbox.title_regex(prefix)
+    found = pattern.search(case.header.subject, defects, MAX_SUBJECT)
     named = (text.strip() for text in (found.text, *found.groups) if text) if found else ()
     refs = dict.fromkeys(_as_reference(text, prefix) for text in named if text)
     return Named(tuple(refs), tuple(defects))

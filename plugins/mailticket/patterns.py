@@ -20,12 +20,15 @@ MAX_PATTERN = 10_000
 """Characters of one pattern."""
 MAX_TEXT = 100_000
 """Characters of a text that are searched; what comes after is not looked at."""
+MAX_SUBJECT = 1000
+"""Characters of a subject that are searched: the rules of a run ask about it in the worker itself,
+and the worst of patterns takes half a minute on 100,000 letters, 3 ms on these."""
 MAX_FOUND = 10_000
 """Matches that ``finditer`` gives of one text."""
 STEPS = 400_000
 """Steps of one search, the walk of one a character included. A step may scan a whole run of like
-characters, so that the worst of patterns takes 4 s on ``MAX_TEXT`` characters that are all alike,
-0.01 s on a line of a mail."""
+characters, so that one of the worst patterns takes 4 s on ``MAX_TEXT`` characters that are all
+alike (each alternative as much again), 0.01 s on a line of a mail."""
 SHOWN = 80
 """Characters of a pattern in a sentence about it."""
 
@@ -72,16 +75,18 @@ class Pattern:
     _walks: bool
     """The walk along the text is part of ``_source``, so one count of steps bounds a search."""
 
-    def search(self, text: str, defects: list[str] | None = None) -> Found | None:
-        """Find the first match in the normalised ``text``.
+    def search(
+        self, text: str, defects: list[str] | None = None, most: int = MAX_TEXT
+    ) -> Found | None:
+        """Find the first match in the first ``most`` characters of the normalised ``text``.
 
         A search that is cut off counts as no match, and says so in ``defects``.
         """
-        return self._next(_bounded(self.text, text, defects), 0, defects)
+        return self._next(_bounded(self.text, text, defects, most), 0, defects)
 
     def finditer(self, text: str, defects: list[str] | None = None) -> Iterator[Found]:
         """Find all matches that do not overlap, ``MAX_FOUND`` at most."""
-        subject = _bounded(self.text, text, defects)
+        subject = _bounded(self.text, text, defects, MAX_TEXT)
         position = 0
         for _ in range(MAX_FOUND):
             found = self._next(subject, position, defects)
@@ -208,14 +213,14 @@ def _code(source: str, options: int, *, jit: bool) -> Any:
     return pcre2.compile(source, options, jit=jit)
 
 
-def _bounded(pattern: str, text: str, defects: list[str] | None) -> str:
-    if len(text) <= MAX_TEXT:
+def _bounded(pattern: str, text: str, defects: list[str] | None, most: int) -> str:
+    if len(text) <= most:
         return normalise(text)
     _note(
         defects,
-        f"the pattern {_short(pattern)} was looked for in the first {MAX_TEXT} characters only",
+        f"the pattern {_short(pattern)} was looked for in the first {most} characters only",
     )
-    return normalise(text[:MAX_TEXT])
+    return normalise(text[:most])
 
 
 def _note(defects: list[str] | None, sentence: str) -> None:

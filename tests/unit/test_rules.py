@@ -87,6 +87,15 @@ def test_undesired_subject_takes_the_first_pattern_that_matches() -> None:
     assert "/(a+)+$/" in missed("undesired_subject", runaway)
 
 
+def test_undesired_subject_is_asked_about_the_beginning_of_a_long_subject() -> None:
+    patterns = {"undesired_subject_patterns": ["/(?:\\w++!|\\w++;)/", "/^a.*z$/"]}
+    endless = case(header=header(subject="a" * 100_000 + "z"), inbox=patterns)
+    assert missed("undesired_subject", endless) == (
+        "the pattern /(?:\\w++!|\\w++;)/ was looked for in the first 1000 characters only; "
+        "the pattern /^a.*z$/ was looked for in the first 1000 characters only"
+    )
+
+
 @pytest.mark.parametrize("kind", ["auto-reply", "bounce", "own", "generated", "list"])
 @pytest.mark.parametrize("way", ["accept_generated", "reject"])
 def test_automatic_mail_is_undesired_but_for_what_a_machine_generated(kind: str, way: str) -> None:
