@@ -68,7 +68,7 @@ class PostOffice:
             decode_data=False,
             data_size_limit=self.size_limit,
             auth_required=self.tokens is not None,
-            auth_require_tls=False,
+            auth_require_tls=self.tokens is None,
             auth_exclude_mechanism=["LOGIN", "PLAIN"] if self.tokens else ["XOAUTH2"],
         )
         self._controller.start()

@@ -190,7 +190,7 @@ class _ImapAttempt(_Attempt):
         assert self._session
         if self._session.has_folder(self._move_to):
             return f"the folder {self._move_to!r} is there"
-        raise imap_folders.not_opened(self._session, self._move_to, "listed by nobody")
+        raise imap_folders.not_opened(self._session, self._move_to, "it is not listed")
 
     def _count(self) -> str:
         assert self._place

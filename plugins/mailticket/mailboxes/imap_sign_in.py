@@ -82,8 +82,10 @@ def _method(session: Session) -> str:
             return "password"
         if "PLAIN" in mechanisms:
             return "PLAIN"
-        hint = "use tls = starttls or implicit" if login.tls == "none" else "choose another auth"
-        raise SignInRefused(f"{login.server} accepts no password on this connection: {hint}")
+        hint = f"it offers {', '.join(mechanisms)}: change auth" if mechanisms else "change auth"
+        if login.tls == "none":
+            hint += ", or use tls = starttls or implicit"
+        raise SignInRefused(f"{login.server} accepts no password on this connection; {hint}")
     if login.auth == "XOAUTH2" and not login.token:
         raise server_words.no_token(login)
     if login.auth in mechanisms or not mechanisms:

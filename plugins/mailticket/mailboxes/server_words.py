@@ -27,8 +27,10 @@ _XOAUTH2_CURE = (
     "the token was given and is not taken: check that it is for this mailbox (login, scope), that "
     "the mailbox allows this protocol, and that the application was given the right to open it"
 )
+_LATER = "it passes by itself, sooner if other programs leave this mailbox alone"
+_UNSUPPORTED = re.compile(r"(unsupported|not supported|unknown).*(mechanism|auth)", re.IGNORECASE)
 _NOT_CONNECTED = (
-    "; Microsoft 365 says so of a mailbox that is not there, or that the signed-in user or "
+    "Microsoft 365 says so of a mailbox that is not there, or that the signed-in user or "
     "application has no right to open"
 )
 
@@ -83,13 +85,15 @@ def sign_in_fault(words: str, login: MailboxLogin) -> MailboxError:
     said = blanked(words, login) or "without a reason"
     if is_passing(words):
         return MailboxUnavailable(
-            f"{login.server} cannot sign {login.login} in now: {said}"
-            f"{_NOT_CONNECTED if 'not connected' in words else ''}",
+            f"{login.server} cannot sign {login.login} in now: {said}; "
+            f"{_NOT_CONNECTED if 'not connected' in words else _LATER}",
             backoff(words),
         )
     cure = (
         _XOAUTH2_CURE if login.auth == "XOAUTH2" else "check login and password in the Connection"
     )
+    if _UNSUPPORTED.search(words):
+        cure = "it wants another way to sign in: change auth in the Connection's Extra"
     return SignInRefused(
         f"{login.server} refused to sign {login.login} in with {login.auth}: {said}; {cure}"
     )
