@@ -72,7 +72,7 @@ def _message(parsed: Any, depth: int) -> OutlookMessage:
     held = [_file(each, depth) for each in parsed.attachments]
     files = tuple(each for each in held if each is not None)[:_MOST_FILES]
     return OutlookMessage(
-        subject=_text(said, _SUBJECT),
+        subject=_text(said, _SUBJECT) or _subject(parsed),
         sender=_sender(said),
         to=_text(said, _TO),
         cc=_text(said, _CC),
@@ -83,6 +83,12 @@ def _message(parsed: Any, depth: int) -> OutlookMessage:
         files=files,
         complete=len(held) == len(files),
     )
+
+
+def _subject(parsed: Any) -> str:
+    """Give the subject of a message that has it as an object of its own, not as a property."""
+    title = tnefparse.TNEF.ATTSUBJECT
+    return next((_said(each.data) for each in parsed.msgprops if each.name == title), "")
 
 
 def _file(attachment: Any, depth: int) -> HeldFile | None:

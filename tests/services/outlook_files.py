@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from struct import pack
 
 END, FREE, TABLE, NONE = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD, 0xFFFFFFFF
@@ -20,6 +19,7 @@ class Entry:
     name: str
     kind: int
     child: int = NONE
+    left: int = NONE
     right: int = NONE
     start: int = END
     size: int = 0
@@ -27,7 +27,7 @@ class Entry:
     def row(self) -> bytes:
         name = self.name.encode("utf-16-le")
         head = name.ljust(64, b"\0") + pack("<HBB", len(name) + 2, self.kind, 1)
-        head += pack("<III", NONE, self.right, self.child) + bytes(16 + 4 + 16)
+        head += pack("<III", self.left, self.right, self.child) + bytes(16 + 4 + 16)
         return head + pack("<IQ", self.start, self.size)
 
 
@@ -40,7 +40,7 @@ class _Writer:
     small_table: list[int] = field(default_factory=list)
 
     def add(self, folder: Folder) -> int:
-        """Add the entries of a folder, as a chain of right siblings; gives the first."""
+        """Add the entries of a folder, as a tree of siblings; gives its root."""
         numbers = []
         for name in sorted(folder, key=lambda each: (len(each), each.upper())):
             held = folder[name]
@@ -52,9 +52,16 @@ class _Writer:
                 entry.start, entry.size = self.stream(held), len(held)
             else:
                 entry.child = self.add(held)
-        for number, right in pairwise(numbers):
-            self.entries[number].right = right
-        return numbers[0] if numbers else NONE
+        return self.tree(numbers)
+
+    def tree(self, numbers: list[int]) -> int:
+        if not numbers:
+            return NONE
+        middle = len(numbers) // 2
+        entry = self.entries[numbers[middle]]
+        entry.left = self.tree(numbers[:middle])
+        entry.right = self.tree(numbers[middle + 1 :])
+        return numbers[middle]
 
     def stream(self, octets: bytes) -> int:
         if not octets:

@@ -193,6 +193,13 @@ def test_one_stream_named_often_is_not_read_without_end() -> None:
     assert (len(found.files), found.complete) == (200, False)
 
 
+def test_a_directory_of_countless_entries_is_not_read() -> None:
+    many: Folder = {f"x{each}": b"" for each in range(20_000)}
+    said = message(texts(p1000="text"))
+    assert outlook_msg.opened(compound(said | dict(list(many.items())[:5000]))) is not None
+    assert outlook_msg.opened(compound(said | many)) is None
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(
