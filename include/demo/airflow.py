@@ -108,6 +108,10 @@ class Airflow:
             program.stop()
         self._programs.clear()
 
+    def component(self, name: str) -> Program:
+        """Give one component, to be stopped or started alone."""
+        return next(each for each in self._programs if each.name == f"airflow {name}")
+
     def require_alive(self) -> None:
         """Raise ``ProgramDied`` unless all components run."""
         for program in self._programs:

@@ -73,6 +73,14 @@ class Program:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._running.pid, self.stop_signal)
 
+    def kill(self) -> None:
+        """End it and all that it started, now, as a power cut does."""
+        if self._running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._running.pid, signal.SIGKILL)
+            self._running.wait()
+            self._running = None
+
     def stop(self) -> None:
         """Stop it and all that it started, in order if it can, by force after its grace."""
         if not self._running:

@@ -154,11 +154,35 @@ class AirflowStack:
         self.inboxes[inbox] = {key: value for key, value in merged.items() if value is not None}
         self.say_inboxes(json.dumps(self.inboxes))
 
-    def connect(self, inbox: str) -> None:
-        """Add the Connection of a new inbox."""
-        fields = self._mailbox(inbox)
-        body = fields | {"connection_id": fields.pop("conn_id")}
+    def connect(self, inbox: str, **fields: Any) -> None:
+        """Add the Connection of a new inbox, with other fields than usual."""
+        given = self._mailbox(inbox) | fields
+        body = given | {"connection_id": given.pop("conn_id")}
         self.call("POST", "/connections", json=body)
+
+    def reconnect(self, inbox: str, **fields: Any) -> None:
+        """Change fields of an inbox's Connection."""
+        name = f"mailticket_inbox_{inbox}"
+        body = {"connection_id": name, "conn_type": "imap", **fields}
+        mask = {"update_mask": list(fields)}
+        self.call("PATCH", f"/connections/{name}", params=mask, json=body)
+
+    def remove(self, inbox: str) -> None:
+        """Take an inbox out of the Variable."""
+        del self.inboxes[inbox]
+        self.say_inboxes(json.dumps(self.inboxes))
+
+    def pause(self, inbox: str, *, paused: bool) -> None:
+        """Pause or unpause the DAG of an inbox."""
+        self.call("PATCH", f"/dags/mailticket_inbox_{inbox}", json={"is_paused": paused})
+
+    def watchers(self) -> set[str]:
+        """Name the inboxes that a trigger watches."""
+        found = Database(self.stack.postgres, METADATA).rows(
+            "SELECT a.name FROM asset a JOIN asset_watcher w ON w.asset_id = a.id"
+            " JOIN trigger t ON t.id = w.trigger_id"
+        )
+        return {name.removeprefix("mailticket_bell_") for (name,) in found}
 
     def dag(self, dag_id: str) -> Json | None:
         """Give what Airflow knows of a DAG that is there."""
