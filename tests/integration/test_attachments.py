@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from services import outlook_files
 from services.arena import Arena, MakeArena, mail
 from services.scenes import changes, with_parts
 
@@ -93,6 +94,34 @@ def test_attachments_become_the_ticket_s_and_each_content_is_stored_once(arena: 
     assert sorted((d, s, bytes(c)) for d, s, c in stored) == sorted(
         (sha256(c).hexdigest(), len(c), c) for c in (terms, notes)
     )
+
+
+def test_a_msg_is_opened_and_its_files_are_the_ticket_s(arena: Arena) -> None:
+    inside = outlook_files.message(
+        outlook_files.texts(p0037="Printer on fire", p1000="It burns"),
+        outlook_files.attachment("report.pdf", b"%PDF-1.4"),
+        outlook_files.attachment("run.exe", b"program"),
+    )
+    msg = outlook_files.compound(inside)
+    arena.deliver(
+        mixed(TEXT, file("mail.msg", msg, "application/vnd.ms-outlook")),
+        mixed(file("mail.msg", msg, "application/vnd.ms-outlook"), subject="Alone"),
+    )
+    assert arena.run() == ({"create": 2}, [])
+    assert [row[:3] for row in attached(arena)] == [
+        (ref, *held)
+        for ref in ("R-000001", "R-000002")
+        for held in (
+            ("Printer on fire.eml", "message/rfc822"),
+            ("report.pdf", "application/pdf"),
+        )
+    ]
+    assert set(left_out(arena)) == {
+        ("mail.msg", "opened: what it holds is attached"),
+        ("run.exe", "excluded type application/exe"),
+    }
+    described = arena.rows("SELECT description FROM mailticket.ticket ORDER BY id")
+    assert ["See the files." in described[0][0], "It burns" in described[1][0]] == [True, True]
 
 
 def test_a_content_that_the_ticket_has_is_left_out_and_that_is_said(arena: Arena) -> None:
