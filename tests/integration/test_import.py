@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 Take = Callable[[str, str], tuple[int, int]]
 SAMPLES = ROOT / "include" / "samples"
 HINT = "; did you mean"
-COLUMNS = "there are first_name, name, email, phone, function, org_id, active"
+COLUMNS = "there are first_name, name, email, phone, function, org_id, active, language"
 PERSONS = "SELECT first_name, name, email, phone, org_id, active FROM mailticket.person ORDER BY id"
 MEMBERS = (
     "SELECT t.name, p.email FROM mailticket.team_member m"

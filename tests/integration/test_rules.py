@@ -184,6 +184,9 @@ def test_every_rule_s_answer_is_kept_with_the_message(arena: Arena) -> None:
         ("ticket", "other_class", "miss"),
         ("ticket", "closed_ticket", "miss"),
         ("ticket", "nothing_to_update", "miss"),
+        ("ticket", "cap_reopens_per_ticket", "miss"),
+        ("ticket", "cap_tickets_per_sender", "miss"),
+        ("ticket", "cap_tickets_per_inbox", "miss"),
         ("ticket", "create_ticket", "hit"),
     ]
     arena.deliver(mail("Spam"))
