@@ -143,9 +143,14 @@ def _with_extension(name: str, content_type: str) -> str:
 def _with_inline(found: list[Attachment], references: frozenset[str]) -> list[Attachment]:
     """Mark what the HTML shows: of two parts with one Content-ID, the first."""
     seen: set[str] = set()
+    named = references.difference(comparable(each.content_id) for each in found)
     out = []
     for attachment in found:
         key = comparable(attachment.content_id)
+        if not key and comparable(attachment.filename) in named:
+            # Some programs refer to a file by its name, and give it no Content-ID.
+            key = comparable(attachment.filename)
+            attachment = replace(attachment, content_id=key)  # noqa: PLW2901
         inline = key in references and key not in seen and _can_be_shown(attachment)
         seen.add(key)
         out.append(replace(attachment, inline=True) if inline else attachment)
