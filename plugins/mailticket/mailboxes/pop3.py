@@ -6,8 +6,6 @@ that uses it. Deletions count once QUIT was answered; a connection that is lost 
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
@@ -22,6 +20,7 @@ from mailticket.errors import (
 from mailticket.mailboxes import pop3_session, pop3_wire
 from mailticket.mailboxes.base import Fetched, Listed, Place, Settled, Settlement
 from mailticket.mailboxes.login import MailboxLogin
+from mailticket.mailboxes.pop3_maildrop import maildrop
 from mailticket.mailboxes.pop3_wire import Wire
 
 _SLACK = 16 * 1024**2
@@ -226,43 +225,6 @@ class Pop3Mailbox:
         if settled.outcome is None or settled.uid not in self._numbers:
             return settled
         return Settled(settled.uid, None, f"the server did not delete it at the end: {refusal}")
-
-
-def maildrop(wire: Wire) -> tuple[dict[str, int], dict[str, int]]:
-    """List sizes and numbers by UIDL; messages that share one are named by their content.
-
-    A place behind the UIDL would not do: it shifts, and the wrong message would be deleted.
-    """
-    sizes = {number: int(size) for number, size in _pairs(wire.lines("LIST")) if size.isdigit()}
-    uidls = [(number, uid) for number, uid in _uidls(wire, sizes) if number in sizes]
-    times = Counter(uid for _, uid in uidls)
-    by_uid = {
-        uid if times[uid] == 1 else _by_content(wire, number, sizes[number]): number
-        for number, uid in uidls
-    }
-    return {uid: sizes[number] for uid, number in by_uid.items()}, by_uid
-
-
-def _pairs(lines: list[bytes]) -> Iterator[tuple[int, str]]:
-    for line in lines:
-        number, _, value = line.decode("ascii", "backslashreplace").strip().partition(" ")
-        if number.isdigit() and value.strip():
-            yield int(number), value.split()[0]
-
-
-def _uidls(wire: Wire, sizes: dict[int, int]) -> list[tuple[int, str]]:
-    """Ask for UIDLs; a server without them is asked for each header section instead."""
-    try:
-        return list(_pairs(wire.lines("UIDL")))
-    except pop3_wire.error:
-        return [(number, _by_content(wire, number, size)) for number, size in sizes.items()]
-
-
-def _by_content(wire: Wire, number: int, size: int) -> str:
-    """Name a message by its size and header section: Received lines make it its own."""
-    wire.begin()
-    section = b"".join(wire.pieces(f"TOP {number} 0"))
-    return f"top-{size}-{hashlib.sha256(section).hexdigest()[:40]}"
 
 
 def _header_section(section: bytes | None) -> bytes | None:

@@ -10,7 +10,14 @@ from mailticket.identity import header_hash
 from mailticket.mailboxes.base import Fetched, Listed, Mailbox
 from mailticket.passage import Counts, Passage, about
 from mailticket.steps.arriving import arrival, is_the_same, nameless
-from mailticket.steps.lying import Reused, fresh, none_is_known, note_what_is_gone
+from mailticket.steps.lying import (
+    Reused,
+    fingerprint,
+    fresh,
+    is_as_before,
+    none_is_known,
+    note_what_is_gone,
+)
 from mailticket.store.intake import Arrival, Epoch
 from mailticket.store.postgres import Row
 
@@ -32,13 +39,11 @@ def fetch(p: Passage) -> Counts:
     with p.outside.mailbox(p.inbox) as mailbox:
         look = _Fetch(p, mailbox, _epoch(p, mailbox))
         try:
-            counts = look.everything()
+            counts = look.take()
         except Reused as reused:
             p.log.warning(f"{reused}: the mailbox is read from its beginning")
             look.epoch = p.intake.next_generation(p.inbox.name, mailbox.place)
-            counts = look.everything()
-        if not counts["more"]:
-            counts["gone"] = note_what_is_gone(p, mailbox, look.epoch)
+            counts = look.take()
     return {**counts, "adopted": adopted}
 
 
@@ -71,10 +76,26 @@ class _Fetch:
         self.limit = p.inbox.maximum_email_size
         self.stored = self.recognised = 0
 
-    def everything(self) -> Counts:
+    def take(self) -> Counts:
+        """Take what is new, and what went; raises ``Reused``."""
+        counts: Counts = {"fetched": 0, "recognised": 0, "gone": 0, "more": False}
+        listing = fingerprint(self.mailbox)
+        if listing and is_as_before(self.p, self.mailbox, self.epoch, listing):
+            return counts
+        more = self._everything()
+        counts |= {"fetched": self.stored, "recognised": self.recognised, "more": more}
+        if more or self.epoch.has_rest:
+            self.p.intake.leave_rest(self.epoch, self.p.run if more else None)
+        if not more:
+            counts["gone"] = note_what_is_gone(self.p, self.mailbox, self.epoch)
+            if listing:
+                self.p.intake.keep_listing(self.epoch, listing)
+        return counts
+
+    def _everything(self) -> bool:
+        """Store all that a run may take; tell whether there is more."""
         left = self.p.inbox.max_messages_per_run
-        listing = self.mailbox.listing(str(self.epoch.cursor) if self.epoch.cursor else None)
-        chunks = _chunks(listing)
+        chunks = _chunks(self.mailbox.listing(str(self.epoch.cursor or "") or None))
         more = False
         for number, chunk in enumerate(chunks):
             new = self._fresh(chunk)
@@ -87,8 +108,7 @@ class _Fetch:
                 break
         if self.epoch.is_new_life and not more:
             self.p.intake.leave_earlier_lives(self.epoch)
-        self.p.intake.leave_rest(self.epoch, self.p.run if more else None)
-        return {"fetched": self.stored, "recognised": self.recognised, "more": more}
+        return more
 
     def _fresh(self, chunk: list[Listed]) -> list[Listed]:
         self.p.keep_lease()

@@ -6,7 +6,8 @@ tells nothing but that: broken servers number anew, or give a name out again onc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 
 from mailticket.mailboxes.base import Listed, Mailbox
 from mailticket.passage import Passage
@@ -19,39 +20,49 @@ class Reused(Exception):
     """A name that we know names another message now: nothing that is known of names holds."""
 
 
+def fingerprint(mailbox: Mailbox) -> bytes:
+    """Give what tells a listing from another one; ``b""`` where the server's cursor does that."""
+    if mailbox.place.uidvalidity:
+        return b""
+    lines = "".join(f"{one.size} {one.uid}\n" for one in mailbox.listing())
+    return hashlib.sha256(lines.encode()).digest()
+
+
+def is_as_before(p: Passage, mailbox: Mailbox, epoch: Epoch, listing: bytes) -> bool:
+    """Tell whether all that is listed was compared with our rows before; raises ``Reused``."""
+    last = p.intake.last_listed(epoch, listing, mailbox.place.exists)
+    if last is None:
+        return False
+    _look_at(p, mailbox, {last["uid"]: last})
+    return True
+
+
 def fresh(p: Passage, mailbox: Mailbox, epoch: Epoch, listed: Sequence[Listed]) -> list[Listed]:
     """Give what has no row yet, in its order; raises ``Reused``."""
-    uids = [one.uid for one in listed]
     if mailbox.place.uidvalidity:
-        known = p.intake.known_uids(epoch, uids)
+        known = p.intake.known_uids(epoch, [one.uid for one in listed])
         return [one for one in listed if one.uid not in known]
-    places = {row["uid"]: row for row in p.intake.known_places(epoch, uids)}
-    _look_at_doubtful(p, mailbox, [one for one in listed if one.uid in places], places)
-    return [one for one in listed if one.uid not in places]
+    rows = p.intake.unlike_rows(epoch, listed)
+    _look_at(p, mailbox, {row["uid"]: row for row in rows if row["location"]})
+    new = {row["uid"] for row in rows if not row["location"]}
+    return [one for one in listed if one.uid in new] if new else []
 
 
-def _look_at_doubtful(
-    p: Passage, mailbox: Mailbox, known: Sequence[Listed], places: dict[str, Row]
-) -> None:
+def _look_at(p: Passage, mailbox: Mailbox, doubtful: Mapping[str, Row]) -> None:
     """Look at those that should be gone, or had another size; and at the last one in any case.
 
     Where a server numbers anew, the last one is always another than before.
     """
-    doubtful = [
-        one.uid
-        for one in known
-        if one is known[-1] or places[one.uid]["left"] or places[one.uid]["size"] != one.size
-    ]
     back = []
-    for found in mailbox.headers(doubtful):
+    for found in mailbox.headers(list(doubtful)):
         p.keep_lease()
-        place = places[found.uid]
+        row = doubtful[found.uid]
         if not found.original:
             continue
-        if not is_the_same(place["message_id"], bytes(place["header_hash"]), found.original):
+        if not is_the_same(row["message_id"], bytes(row["header_hash"]), found.original):
             raise Reused(f"{mailbox.place.server} names another message {found.uid} now")
-        if place["left"]:
-            back.append(place["location"])
+        if row["left"]:
+            back.append(row["location"])
     if back:
         p.log.warning(f"{len(back)} messages lie there again: the server took their removal back")
         p.intake.lie_again(back)

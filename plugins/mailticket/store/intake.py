@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailticket.mailboxes.base import Place
+from mailticket.mailboxes.base import Listed, Place
 from mailticket.store.postgres import Database, Row, binary
 from mailticket.store.runs import Run
 
@@ -21,6 +21,8 @@ class Epoch:
     """Every IMAP UID up to here is known."""
     is_new_life: bool
     """The inbox has messages from another epoch, which may lie here again."""
+    has_rest: bool = False
+    """The run before left something of the inbox to the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,20 @@ class Intake:
         rows = self._db.rows("known_uids", epoch=epoch.id, uids=list(uids))
         return {row["uid"] for row in rows}
 
-    def known_places(self, epoch: Epoch, uids: Sequence[str]) -> list[Row]:
-        """Give what is known of the UIDs: uid, location, size, message_id, header_hash, left."""
-        return self._db.rows("known_places", epoch=epoch.id, uids=list(uids))
+    def unlike_rows(self, epoch: Epoch, listed: Sequence[Listed]) -> list[Row]:
+        """Give what has no row (``location`` is None), and what is not sure to be its row's."""
+        uids, sizes = [one.uid for one in listed], [one.size for one in listed]
+        return self._db.rows("unlike_rows", epoch=epoch.id, uids=uids, sizes=sizes)
+
+    def last_listed(self, epoch: Epoch, listing: bytes, messages: int) -> Row | None:
+        """Give the newest row of a listing that was seen before, all of which lies there still."""
+        return self._db.row(
+            "last_listed", epoch=epoch.id, listing=binary(listing), messages=messages
+        )
+
+    def keep_listing(self, epoch: Epoch, listing: bytes) -> None:
+        """Remember that each message of this listing has its row."""
+        self._db.rows("keep_listing", epoch=epoch.id, listing=binary(listing))
 
     def lie_again(self, locations: Sequence[int]) -> None:
         """Remember that the server took removals back: they are to be repeated."""
@@ -217,7 +230,7 @@ class Intake:
 
 
 def _epoch(row: Row) -> Epoch:
-    return Epoch(row["id"], row["cursor"], row["others_hold_messages"])
+    return Epoch(row["id"], row["cursor"], row["others_hold_messages"], row["has_rest"])
 
 
 def _message_values(inbox: str, a: Arrival) -> tuple[object, ...]:

@@ -9,6 +9,8 @@ VALUES (%(inbox)s, %(server)s, %(login)s, %(folder)s, %(uidvalidity)s, now(),
 ON CONFLICT (inbox, server, login, folder, uidvalidity, generation)
 DO UPDATE SET looked_at = now()
 RETURNING id, cursor, generation,
+          EXISTS (SELECT FROM mailticket.mailbox_epoch r
+                   WHERE r.inbox = e.inbox AND r.rest_of IS NOT NULL) AS has_rest,
           EXISTS (SELECT FROM mailticket.mailbox_epoch o
                     JOIN mailticket.location l ON l.epoch = o.id
                    WHERE o.inbox = e.inbox AND o.id <> e.id
@@ -41,11 +43,35 @@ SELECT l.uid, m.message_id, m.header_hash
 -- name: known_uids
 SELECT uid FROM mailticket.location WHERE epoch = %(epoch)s AND uid = ANY (%(uids)s)
 
--- name: known_places
-SELECT l.uid, l.id AS location, m.size, m.message_id, m.header_hash,
-       l.settled_at IS NOT NULL OR l.gone_at IS NOT NULL AS left
-  FROM mailticket.location l JOIN mailticket.message m ON m.id = l.message
- WHERE l.epoch = %(epoch)s AND l.uid = ANY (%(uids)s)
+-- name: unlike_rows
+-- Of a listing with sizes: what has no row, and what has one that leaves a doubt: it should be gone,
+-- or had another size, or is the last of those that are known.
+WITH listed AS (
+    SELECT g.uid, g.n, l.id AS location, m.message_id, m.header_hash,
+           l.settled_at IS NOT NULL OR l.gone_at IS NOT NULL AS left, m.size <> g.size AS resized
+      FROM unnest(%(uids)s::text[], %(sizes)s::bigint[]) WITH ORDINALITY AS g (uid, size, n)
+      LEFT JOIN mailticket.location l ON l.epoch = %(epoch)s AND l.uid = g.uid
+      LEFT JOIN mailticket.message m ON m.id = l.message)
+SELECT uid, location, message_id, header_hash, "left" FROM listed
+ WHERE location IS NULL OR "left" OR resized
+    OR n = (SELECT max(n) FROM listed WHERE location IS NOT NULL)
+ ORDER BY n
+
+-- name: last_listed
+-- A listing is as before when it is the same, and no message of it should be gone by our rows.
+SELECT l.uid, l.id AS location, m.message_id, m.header_hash, false AS left
+  FROM mailticket.mailbox_epoch e
+ CROSS JOIN LATERAL (SELECT id, uid, message FROM mailticket.location
+                      WHERE epoch = e.id AND settled_at IS NULL AND gone_at IS NULL
+                      ORDER BY id DESC LIMIT 1) l
+  JOIN mailticket.message m ON m.id = l.message
+ WHERE e.id = %(epoch)s AND e.listing = %(listing)s
+   AND %(messages)s = (SELECT count(*) FROM mailticket.location
+                        WHERE epoch = e.id AND settled_at IS NULL AND gone_at IS NULL)
+
+-- name: keep_listing
+UPDATE mailticket.mailbox_epoch SET listing = %(listing)s
+ WHERE id = %(epoch)s AND listing IS DISTINCT FROM %(listing)s
 
 -- name: lie_again
 UPDATE mailticket.location SET settled_at = NULL, settlement = NULL, gone_at = NULL

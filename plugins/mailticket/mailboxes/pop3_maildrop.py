@@ -1,0 +1,69 @@
+"""What a POP3 maildrop holds: the whole list, read in two answers, whatever their length."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+
+from mailticket.mailboxes import pop3_wire
+from mailticket.mailboxes.pop3_wire import Wire
+
+_REGULAR = re.compile(rb"(?:[0-9]{1,9} [!-~]+\r\n)*")
+"""What LIST and UIDL should look like (RFC 1939, 5 and 7)."""
+
+
+def maildrop(wire: Wire) -> tuple[dict[str, int], dict[str, int]]:
+    """List sizes and numbers by UIDL; messages that share one are named by their content.
+
+    A place behind the UIDL would not do: it shifts, and the wrong message would be deleted.
+    """
+    sizes = {number: int(size) for number, size in _pairs(wire, "LIST") if size.isdecimal()}
+    uidls = _uidls(wire)
+    names = [(number, uid) for number, uid in uidls if number in sizes]
+    if len(names) == len(sizes) == len(by_uid := {uid: number for number, uid in names}):
+        return {uid: sizes[number] for uid, number in by_uid.items()}, by_uid
+    return _named_by_content(wire, sizes, dict(names))
+
+
+def _named_by_content(
+    wire: Wire, sizes: dict[int, int], uidls: dict[int, str]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Name those by their content that have no UIDL, or one that others have, too."""
+    times = Counter(uidls.values())
+    numbers = {
+        uidls[number]
+        if times[uidls.get(number, "")] == 1
+        else _by_content(wire, number, sizes[number]): number
+        for number in sizes
+    }
+    return {uid: sizes[number] for uid, number in numbers.items()}, numbers
+
+
+def _pairs(wire: Wire, command: str) -> list[tuple[int, str]]:
+    """Ask for a list of numbers and words; a line that is none is left out."""
+    answer = b"".join(wire.pieces(command))
+    if _REGULAR.fullmatch(answer):
+        words = answer.decode("ascii").split()
+        return list(zip(map(int, words[::2]), words[1::2], strict=True))
+    lines = (line.split(None, 2) for line in answer.split(b"\r\n"))
+    return [
+        (int(words[0]), words[1].decode("ascii", "backslashreplace"))
+        for words in lines
+        if len(words) > 1 and words[0].isdigit() and len(words[0]) < 10  # noqa: PLR2004
+    ]
+
+
+def _uidls(wire: Wire) -> list[tuple[int, str]]:
+    """Ask for UIDLs; none where the server does not know the question."""
+    try:
+        return _pairs(wire, "UIDL")
+    except pop3_wire.error:
+        return []
+
+
+def _by_content(wire: Wire, number: int, size: int) -> str:
+    """Name a message by its size and header section: Received lines make it its own."""
+    wire.begin()
+    section = b"".join(wire.pieces(f"TOP {number} 0"))
+    return f"top-{size}-{hashlib.sha256(section).hexdigest()[:40]}"
