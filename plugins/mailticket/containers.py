@@ -12,8 +12,10 @@ from mailticket.charsets import one_line
 from mailticket.choice import written_name
 from mailticket.embedded import Embedded
 from mailticket.media_types import type_of_name
+from mailticket.message import Attachment
 from mailticket.outlook import HeldFile, OutlookMessage, as_eml, eml_name, shown_in
 from mailticket.parts import Part
+from mailticket.sieve import excluded as exclusion
 from mailticket.tnef_counts import Overdrawn
 
 OPENED = "opened: what it holds is attached"
@@ -27,15 +29,16 @@ class Opening:
 
     source: Source
     """The body; that of a container where the mail has no other."""
+    excluded: tuple[str, ...]
     files: list[Embedded] = field(default_factory=list)
     kept: list[Part] = field(default_factory=list)
     """Parts that are attached as they are; a container that was opened stands in ``files``."""
     defects: list[str] = field(default_factory=list)
 
 
-def opened(attached: Iterable[Part], source: Source) -> Opening:
-    """Open each container among the attached parts."""
-    opening = Opening(source)
+def opened(attached: Iterable[Part], source: Source, excluded: tuple[str, ...]) -> Opening:
+    """Open each container among the attached parts; a .msg of an excluded type stays closed."""
+    opening = Opening(source, excluded)
     for part in attached:
         if not _was_opened(part, opening):
             opening.kept.append(part)
@@ -72,6 +75,9 @@ def _open_winmail(part: Part, opening: Opening) -> bool:
 def _open_msg(part: Part, name: str, opening: Opening) -> bool:
     """Attach what a .msg says as an .eml, and beside it the files that it holds."""
     octets = part.payload().octets
+    kind = part.content_type
+    if exclusion(Attachment(name, kind, kind, octets), opening.excluded):
+        return False
     message = outlook_msg.opened(octets)
     if message is None:
         return False

@@ -35,7 +35,7 @@ def read_content(raw: bytes, section: FieldSection, options: ParseOptions) -> Co
     if inner is not None:
         tree, choice = inner
     found = _Found([], [])
-    source = _source(choice, found)
+    source = _source(choice, found, options)
     inside = extracted(source.text if source.content_type == "text/html" else "")
     return Content(
         source=replace(source, text=inside.html) if inside.html else source,
@@ -68,10 +68,11 @@ class _Found:
     defects: list[str]
 
 
-def _source(choice: Choice, found: _Found) -> Source:
+def _source(choice: Choice, found: _Found, options: ParseOptions) -> Source:
     """Give the body, or what takes its place where there is none."""
     source = source_of(choice.body)
-    source = _opened(choice, found, source)
+    opening = containers.opened(choice.attached, source, options.exclude_attachment_types)
+    source = _emptied(choice, found, opening)
     if not source.text.strip():
         source = _invitation(choice) or source
     if source.content_type == "text/plain":
@@ -90,9 +91,8 @@ def _without_files(text: str, found: _Found) -> str:
     return decoded.text
 
 
-def _opened(choice: Choice, found: _Found, source: Source) -> Source:
+def _emptied(choice: Choice, found: _Found, opening: containers.Opening) -> Source:
     """Put what winmail.dat and .msg hold in their place; gives the body, which may be theirs."""
-    opening = containers.opened(choice.attached, source)
     choice.attached[:] = opening.kept
     found.files.extend(opening.files)
     found.defects.extend(opening.defects)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mailticket import outlook_msg
 from mailticket.compressed_rtf import laid_open
+from mailticket.options import ParseOptions
 from mailticket.outlook import OutlookMessage
 from mailticket.parsing import parse
 from mailticket.rtf import unwrapped
@@ -122,6 +123,15 @@ def test_an_excluded_type_is_left_out_of_a_msg_too() -> None:
     raw = b"From: a@b.example\r\nContent-Type: application/vnd.ms-outlook; name=a.msg\r\n\r\n"
     left = {each.filename: each.left_out for each in parse(raw + octets).attachments}
     assert left["invoice.pdf.exe"] == "excluded type application/exe"
+
+
+def test_a_msg_of_an_excluded_type_stays_closed() -> None:
+    raw = b"From: a@b.example\r\nContent-Type: application/vnd.ms-outlook; name=a.msg\r\n\r\n"
+    for entry in ("msg", "application/vnd.ms-outlook"):
+        message = parse(raw + SMALL, ParseOptions(exclude_attachment_types=(entry,)))
+        assert [(each.filename, each.left_out) for each in message.attachments] == [
+            ("a.msg", f"excluded type {entry}")
+        ]
 
 
 @pytest.mark.parametrize("library", ["olefile", "tnefparse"])
