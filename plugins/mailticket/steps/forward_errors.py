@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mailticket.errors import MailticketError, RowRefused
 from mailticket.notices import Enclosure, ErrorCause, Notice, forwarded_error
 from mailticket.outgoing import mailable, wire_address
@@ -11,6 +13,7 @@ from mailticket.steps.deliver import deliver
 from mailticket.steps.letterhead import forwarder, heading, new_id, read_address
 from mailticket.steps.posting import post
 from mailticket.steps.storms import tell_storms
+from mailticket.steps.tries import survived
 from mailticket.store.postgres import Row
 from mailticket.wording import Phrasebook
 
@@ -18,7 +21,8 @@ from mailticket.wording import Phrasebook
 def forward_errors(p: Passage) -> Counts:
     """Queue what is to be told, then send what is due; a mail server that is down delays only."""
     told = recipients(p)
-    queued = sum(_forward_to(p, recipient) for recipient in told)
+    with survived(p, "forward_errors") as may_enclose:
+        queued = sum(_forward_to(p, recipient, may_enclose) for recipient in told)
     queued += tell_storms(p, told) + answer_unknown_callers(p)
     p.outbox.mark_told(p.inbox.name)
     sent = deliver(p, recomposed)
@@ -55,11 +59,15 @@ def _forwarded_verdicts(p: Passage) -> tuple[str, ...]:
 # -- what -----------------------------------------------------------------------------------------
 
 
-def _forward_to(p: Passage, recipient: str) -> int:
+def _forward_to(p: Passage, recipient: str, may_enclose: Callable[[int], bool]) -> int:
     queued, after, from_ = 0, 0, forwarder(p)
     # One at a time: a message may be as large as maximum_email_size.
     while row := p.outbox.errors_to_forward(p.run, _forwarded_verdicts(p), recipient, after):
         after = row["message"]
+        # Where that takes more memory than there is, its header section goes alone.
+        whole = row["whole"] and may_enclose(row["attempt"])
+        raw = p.outbox.original(row["message"], whole=whole)
+        row = {**row, "whole": whole, "raw": raw, "saved_to": row["saved_to"] or _kept_at(row)}
         queued += _forwarded(p, recipient, row, new_id(p, from_))
         p.keep_lease()
     return queued
@@ -91,10 +99,15 @@ def recomposed(p: Passage, mail: Row) -> bytes | None:
         return None
     row = p.outbox.forwarded(mail)
     header = bytes(row["raw"] or b"")[: row["header_size"]]
-    saved = row["saved_to"] or f"the database of mailticket, as message {row['message']}"
-    smaller = Enclosure(header=header, saved_at=saved)
+    smaller = Enclosure(header=header, saved_at=row["saved_to"] or _kept_at(row))
     raw = _notice(p, mail["recipient"], row, mail["message_id"], smaller).raw
     return raw if len(raw) < len(mail["raw"]) else None
+
+
+def _kept_at(row: Row) -> str:
+    if not row["whole"]:
+        return ""
+    return f"the database of mailticket, as message {row['message']}"
 
 
 def _cause(p: Passage, row: Row) -> ErrorCause:

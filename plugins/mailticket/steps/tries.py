@@ -1,10 +1,12 @@
-"""A message whose decoding ends the whole process: it is given up, or it would block its inbox."""
+"""A message that ends the whole process each time: it is given up, or it would block its inbox."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from mailticket.decision import Decision
+from mailticket.errors import StoreUnavailable
 from mailticket.passage import Passage, failure
 from mailticket.store.postgres import Row
 
@@ -27,3 +29,22 @@ def given_up(row: Row) -> Decision | None:
         return None
     why = f"decoding it was begun {MOST_TRIES} times, and each time the process ended (memory?)"
     return failure("worker", why)
+
+
+@contextmanager
+def survived(p: Passage, step: str) -> Iterator[Callable[[int], bool]]:
+    """Give a function to ask before each attempt: False where the process ended on it too often.
+
+    It counts, at a commit each, only after a process was killed in this step: whatever came to its
+    end, by an error too, takes its mark away.
+    """
+    died = p.attempts.begin_step(p.inbox.name, step)
+
+    def may_begin(attempt: int) -> bool:
+        return not died or p.attempts.strike(attempt) <= MOST_TRIES
+
+    try:
+        yield may_begin
+    finally:
+        with suppress(StoreUnavailable):
+            p.attempts.end_step(p.inbox.name, step)

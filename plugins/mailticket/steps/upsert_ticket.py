@@ -16,6 +16,7 @@ from mailticket.parsing import read_header
 from mailticket.passage import REASON_SHOWN, Counts, Passage, failure, tell
 from mailticket.planning import Ground, contact_addresses
 from mailticket.steps.notifying import notify
+from mailticket.steps.tries import MOST_TRIES, survived
 from mailticket.store.attempts import Record, step_documents
 from mailticket.store.facts import FactFinder, TicketQuestion
 from mailticket.store.postgres import Row
@@ -30,12 +31,21 @@ def upsert_tickets(p: Passage) -> Counts:
         p.attempts.reopen_for_upsert(p.run)
     pending = p.attempts.parsed_in_order(p.run)
     counts: Counts = {}
-    for done, attempt in enumerate(pending, 1):
-        outcome = _one(p, attempt)
-        counts[outcome] = counts.get(outcome, 0) + 1
-        p.outside.progress("upsert_ticket", done, len(pending))
-        p.keep_lease()
+    if not pending:
+        return counts
+    with survived(p, "upsert_ticket") as may_begin:
+        for done, attempt in enumerate(pending, 1):
+            outcome = _one(p, attempt) if may_begin(attempt) else _given_up(p, attempt)
+            counts[outcome] = counts.get(outcome, 0) + 1
+            p.outside.progress("upsert_ticket", done, len(pending))
+            p.keep_lease()
     return counts
+
+
+def _given_up(p: Passage, attempt: int) -> str:
+    why = f"its ticket was begun {MOST_TRIES} times, and each time the process ended (memory?)"
+    outcome = _failed(p, attempt, failure("worker", why))
+    return _told(p, outcome) if outcome else "decided_meanwhile"
 
 
 @dataclass(frozen=True, slots=True)

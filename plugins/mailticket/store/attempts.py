@@ -110,6 +110,18 @@ class Attempts:
             reason=storable(ruling.reason) if ruling else None,
         )
 
+    def begin_step(self, inbox: str, step: str) -> bool:
+        """Mark a step as at work; tell whether a process ended in the middle of it before."""
+        return bool(self._db.value("begin_step", inbox=inbox, step=step))
+
+    def end_step(self, inbox: str, step: str) -> None:
+        """Take the mark away."""
+        self._db.rows("end_step", inbox=inbox, step=step)
+
+    def strike(self, attempt: int) -> int:
+        """Count that a step begins with it, and give how often one did."""
+        return int(self._db.value("strike", attempt=attempt))
+
     def headers(self, attempts: Sequence[int]) -> list[Row]:
         """Load header sections as ``raw`` (None: purged), with what is known of the messages."""
         return self._db.rows("load_headers", attempts=list(attempts))

@@ -72,6 +72,11 @@ class Outbox:
             after=after,
         )
 
+    def original(self, message: int, *, whole: bool) -> bytes:
+        """Load an original, or its header section alone; nothing of one that was purged."""
+        found = self._db.value("original_to_forward", message=message, whole=whole)
+        return bytes(found or b"")
+
     def callers_to_answer(self, run: Run) -> list[Row]:
         """Give rejected unknown callers: message, sender."""
         return self._db.rows("callers_to_answer", inbox=run.inbox, run=run.id)

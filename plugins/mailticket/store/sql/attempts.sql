@@ -37,6 +37,21 @@ SELECT coalesce(max(batch), 0)::int AS batches FROM numbered
 -- name: begun
 SELECT id AS attempt FROM mailticket.attempt WHERE id = ANY (%(attempts)s) AND tries > 0
 
+-- name: begin_step
+-- `died`: it is marked already, so that a process ended in the middle of it.
+WITH before AS (
+    SELECT FROM mailticket.step_at_work WHERE inbox = %(inbox)s AND step = %(step)s),
+marked AS (
+    INSERT INTO mailticket.step_at_work (inbox, step) VALUES (%(inbox)s, %(step)s)
+    ON CONFLICT (inbox, step) DO UPDATE SET since = now())
+SELECT EXISTS (SELECT FROM before) AS died
+
+-- name: end_step
+DELETE FROM mailticket.step_at_work WHERE inbox = %(inbox)s AND step = %(step)s
+
+-- name: strike
+UPDATE mailticket.attempt SET strikes = strikes + 1 WHERE id = %(attempt)s RETURNING strikes
+
 -- name: load_headers
 SELECT a.id AS attempt, a.message, m.message_id, m.sender, m.subject, m.size, m.header_size,
        m.content_hash, m.saved_to, o.whole, substr(o.raw, 1, m.header_size) AS raw, a.steps

@@ -11,7 +11,7 @@ SELECT %(id)s, %(secret)s WHERE %(always)s OR NOT EXISTS (SELECT FROM mailticket
 -- Of this run, and of runs that died before they came to it. What the header section alone
 -- rejected waits until its content was looked at: automatic mail is told about to nobody.
 SELECT a.id AS attempt, m.id AS message, a.verdict::text, a.decided_by, a.reason, m.subject,
-       m.sender, m.received_at, m.size, m.saved_to, o.whole, o.raw, m.header_size
+       m.sender, m.received_at, m.size, m.saved_to, o.whole, m.header_size
   FROM mailticket.attempt a
   JOIN mailticket.message m ON m.attempt = a.id
   LEFT JOIN mailticket.original o ON o.message = m.id
@@ -48,6 +48,11 @@ SELECT m.id AS message, m.sender
    AND NOT a.steps @> '[{"rule": "content", "outcome": "skipped"}]'
    AND NOT a.steps @> '[{"rule": "unknown_caller_reply", "outcome": "skipped"}]'
  ORDER BY m.id
+
+-- name: original_to_forward
+SELECT CASE WHEN %(whole)s THEN o.raw ELSE substr(o.raw, 1, m.header_size) END AS raw
+  FROM mailticket.original o JOIN mailticket.message m ON m.id = o.message
+ WHERE o.message = %(message)s
 
 -- name: caller_header
 SELECT substr(raw, 1, header_size) AS raw FROM mailticket.original
