@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from airflow.sdk import (  # noqa: TID251
@@ -132,6 +133,7 @@ def _tasks(name: str) -> None:
         before = current
 
 
+@cache
 def _task(step: str) -> Any:
     """Make the task of a step; the one before a shared step returns the numbers of its batches."""
     rule = TriggerRule.ALL_DONE if step in _AFTER_ANYTHING else TriggerRule.NONE_FAILED
