@@ -48,6 +48,8 @@ class AirflowStack:
 
     home: Home
     inboxes: dict[str, Json]
+    settings: Mapping[str, str] = field(default_factory=lambda: QUICK)
+    """More of Airflow's environment."""
     stack: Stack = field(init=False, repr=False)  # it knows secrets
     _client: httpx.Client | None = None
 
@@ -55,7 +57,7 @@ class AirflowStack:
 
     def start(self) -> None:
         self.stack = Stack.on(self.home)
-        self.stack.airflow.settings = QUICK
+        self.stack.airflow.settings = self.settings
         self.stack.postgres.settings = {"fsync": "off"}
         self.stack.postgres.start()
         for name in (METADATA, TICKETS):
@@ -77,6 +79,10 @@ class AirflowStack:
             "mailticket_inboxes": json.dumps(self.inboxes),
             "mailticket_settings": json.dumps({"periodicity": 3600}),
         }
+        self.seed(connections, variables)
+
+    def seed(self, connections: list[Json], variables: dict[str, str]) -> None:
+        """Add Connections and Variables that are not there yet, many at a time."""
         subprocess.run(
             [sys.executable, "-m", "demo.seed"],
             env=self.stack.airflow.environment() | {"PYTHONPATH": str(CLONE / "include")},
