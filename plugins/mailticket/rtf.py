@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from html import escape
 
 from mailticket.charsets import codec_of, scrub
-from mailticket.markup import names
+from mailticket.elements import names
 
 _TOKEN = re.compile(
     r"\\([a-zA-Z]{1,32})(-?[0-9]{1,10})?[ ]?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z])|([{}])"
