@@ -31,6 +31,8 @@ _BEFORE_AT = re.compile(r"[^\s<>()\[\]\"',;:@]{1,64}\Z")
 _AFTER_AT = re.compile(r"[^\s<>()\[\]\"',;:@]{1,255}")
 _COMMENT = re.compile(r"\([^()]*\)")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_SEVERAL = re.compile(r"[^\s@]+@[^\s@]+(?:\s+[^\s@]+@[^\s@]+)+")
+"""Addresses with nothing but blanks between them."""
 _QUOTES = "'\"`‘’“” \t"
 
 
@@ -208,7 +210,9 @@ def _without_brackets(entry: _Entry) -> list[Address]:
     """Read ``a@b (Name)``, ``Name a@b`` or a bare local name."""
     text = entry.text()
     comment = _phrase(" ".join(entry.comments))
-    squeezed = _addr_spec(text)
+    if text.count("@") > 1 and _SEVERAL.fullmatch(text):
+        return [Address("", _addr_spec(each)) for each in text.split()]
+    squeezed = _addr_spec(text) if "=?" not in text else ""
     if "@" in squeezed and (" " not in text or _spaced(text)):
         return [Address(comment, squeezed)]
     decoded = _phrase(text)
@@ -227,7 +231,7 @@ def _inside(text: str) -> Address | None:
     if not (before and after):
         return None
     rest = text[: at - len(before[0])] + text[after.end() :]
-    return Address(one_line(rest).strip(_QUOTES), before[0] + "@" + after[0])
+    return Address(one_line(rest).strip(_QUOTES + "<>"), before[0] + "@" + after[0])
 
 
 def _spaced(text: str) -> bool:

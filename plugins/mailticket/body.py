@@ -22,6 +22,8 @@ _META_CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?\s{0,5}([\w.:-]{1,40})", re.IGNORECASE
 )
 _ENRICHED_TAG = re.compile(r"<(?:<|param>[^<]{0,500}</param>|/?[a-z0-9-]{1,60}>)", re.IGNORECASE)
+_ENRICHED_BREAKS = re.compile(r"\n(\n*)")
+_RICHTEXT = {"<<": "<", "<lt>": "<", "<nl>": "\n", "<np>": "\n\n", "</paragraph>": "\n\n"}
 _META_WITHIN = 4096
 _MARKDOWN_AT_MOST = 400_000
 """Characters: html2text takes 1 ms for 10,000; longer HTML is read by lexbor."""
@@ -103,8 +105,9 @@ def _html_charset(octets: bytes, declared: str) -> str:
 
 
 def _unenriched(text: str) -> str:
-    """Strip the commands of RFC 1896; a lone line break is none there."""
-    return _ENRICHED_TAG.sub(lambda tag: "<" if tag[0] == "<<" else "", text)
+    """Strip the commands of RFC 1896 and RFC 1341; of several line breaks, one is none there."""
+    text = _ENRICHED_BREAKS.sub(lambda breaks: breaks[1] or " ", text.strip("\n"))
+    return _ENRICHED_TAG.sub(lambda tag: _RICHTEXT.get(tag[0].lower(), ""), text)
 
 
 # --- from source to body -----------------------------------------------------------------------

@@ -82,13 +82,13 @@ SOFTWARE = re.compile(
     r"|delivery (?:of|to) (?:e-?mail|mail|this address|the following recip).{0,80}"
     r"|это письмо создано автоматически сервером|ваше (?:письмо|сообщение) не"
     r"|\W*the following (?:addresses|recipients) had)"
-    r"|^\s*-{2,} ?(?:the following addresses had|transcript of session follows)"
+    r"|^[ \t]*+-{2,} ?(?:the following addresses had|transcript of session follows)"
     r"|\"notificationtype\\?\"\s*:\s*\\?\"(?:bounce|complaint)|\"eventtype\\?\"\s*:\s*\\?\"bounce",
     re.IGNORECASE | re.MULTILINE,
 )
 """What opens a report; no person begins so, and what a person quotes begins with ``>``."""
 ORIGINAL_BELOW = re.compile(
-    r"^\s*-{2,}.{0,30}(?:original|copy of|returned|unsent|bounced|undelivered).{0,60}$"
+    r"^[ \t]*+-{2,}.{0,30}(?:original|copy of|returned|unsent|bounced|undelivered).{0,60}$"
     r"|^\W{0,5}(?:received|return-path): |^(?:original|message|returned) (?:message|mail|headers?)"
     r".{0,20}(?:follows?|below)",
     re.IGNORECASE | re.MULTILINE,

@@ -6,8 +6,9 @@ counts only together with a sender or a subject that fits, and never in somebody
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mailticket import bounce_wording as wording
 from mailticket.automatic import from_daemon, from_mailer_daemon, looks_automatic
@@ -47,70 +48,60 @@ def _answered(header: HeaderSection, text: str) -> str:
     return f"subject {header.subject[:80]!r}, body: {one_line(said[0])[:80]}" if said else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    """What speaks for a delivery report."""
-
-    daemon: bool
-    """The sender is a mail system by name, or nobody."""
-    system: bool
-    """The sender is no person by name, or nobody."""
-    subject: bool
-    opening: str
-    phrase: str
-    original: bool
-    """The mail that came back is attached or quoted."""
-    about_mail: bool
-
-
 def _bounced(header: HeaderSection, parts: Sequence[Part], text: str) -> str:
     """Give the reason why this is a delivery report, ``""`` when it is none."""
     if any(part.content_type in REPORTS for part in parts):
         return "a part of type message/delivery-status"
-    evidence = _evidence(header, parts, text)
-    if _answered_by_program(header) and not (evidence.daemon and evidence.subject):
+    opening = wording.SOFTWARE.search(text[:_BEGINNING])
+    said = _says_so(header.subject)
+    if _answered_by_program(header) and not (said and _is_daemon(header)):
         return ""
     if wording.ANSWER.match(header.subject):
-        named = bool(wording.SUBJECT.search(header.subject)) and evidence.opening
-        return f"body: {named[:100]}" if named and not header.in_reply_to else ""
-    return _weighed(header, evidence)
+        rewritten = wording.SUBJECT.search(header.subject) and not header.in_reply_to
+        return _body_says(opening) if opening and rewritten else ""
+    if opening and (said or _is_system(header)):
+        return _body_says(opening)
+    return _by_subject(header, parts, text) if said else ""
 
 
-def _weighed(header: HeaderSection, evidence: _Evidence) -> str:
-    if evidence.opening and (evidence.system or evidence.subject):
-        return f"body: {evidence.opening[:100]}"
-    if not evidence.subject:
-        return ""
-    if evidence.daemon:
-        return f"subject {header.subject[:80]!r}, from a mail system"
-    if evidence.phrase and (evidence.original or (evidence.system and evidence.about_mail)):
-        return f"subject {header.subject[:80]!r}, body: {evidence.phrase[:80]}"
-    return ""
-
-
-def _evidence(header: HeaderSection, parts: Sequence[Part], text: str) -> _Evidence:
+def _by_subject(header: HeaderSection, parts: Sequence[Part], text: str) -> str:
+    """Weigh what a mail holds whose subject is that of a report: people use such, too."""
+    reason = f"subject {header.subject[:80]!r}, "
+    if _is_daemon(header):
+        return reason + "from a mail system"
     beginning = text[:_BEGINNING]
-    opening, phrase = wording.SOFTWARE.search(beginning), wording.PHRASE.search(beginning)
-    below = wording.ORIGINAL_BELOW.search(text[:_LOOKED_THROUGH])
-    daemon = header.first("return-path") == "<>" or from_daemon(header.first("from"))
-    return _Evidence(
-        daemon=daemon,
-        system=daemon or header.from_ is None or _is_system(header),
-        subject=_says_so(header.subject),
-        opening=one_line(opening[0]) if opening else "",
-        phrase=one_line(phrase[0]) if phrase else "",
-        original=below is not None or any(part.content_type in ORIGINALS for part in parts),
-        about_mail=wording.ABOUT_MAIL.search(beginning) is not None,
-    )
+    phrase = wording.PHRASE.search(beginning)
+    if phrase is None:
+        return ""
+    about_mail = _is_system(header) and wording.ABOUT_MAIL.search(beginning)
+    return reason + _body_says(phrase) if about_mail or _brings_original(parts, text) else ""
+
+
+def _brings_original(parts: Sequence[Part], text: str) -> bool:
+    if any(part.content_type in ORIGINALS for part in parts):
+        return True
+    return wording.ORIGINAL_BELOW.search(text[:_LOOKED_THROUGH]) is not None
+
+
+def _body_says(found: re.Match[str]) -> str:
+    return f"body: {one_line(found[0])[:100]}"
+
+
+def _is_daemon(header: HeaderSection) -> bool:
+    """Tell a sender who is a mail system by name, or nobody."""
+    return header.first("return-path") == "<>" or from_daemon(header.first("from"))
+
+
+def _is_system(header: HeaderSection) -> bool:
+    """Tell a sender who is no person by name."""
+    if header.from_ is None or _is_daemon(header):
+        return True
+    return wording.SYSTEM.search(str(header.from_)) is not None
 
 
 def _says_so(subject: str) -> bool:
     plain = wording.TAG.sub("", subject).lstrip("[(*\"'<!:-~ ")
     return bool(wording.SUBJECT.match(plain) or wording.AWS_SUBJECT.match(plain))
-
-
-def _is_system(header: HeaderSection) -> bool:
-    return wording.SYSTEM.search(str(header.from_)) is not None
 
 
 def _answered_by_program(header: HeaderSection) -> bool:

@@ -11,6 +11,8 @@ _FOREIGN = {
     "mär": 3, "mrz": 3, "mai": 5, "okt": 10, "dez": 12, "fév": 2, "avr": 4, "juin": 6, "juil": 7,
     "aoû": 8, "déc": 12, "ene": 1, "abr": 4, "ago": 8, "dic": 12, "gen": 1, "mag": 5, "giu": 6,
     "lug": 7, "set": 9, "ott": 10, "mrt": 3, "mei": 5, "out": 10, "fev": 2, "sty": 1, "lut": 2,
+    "янв": 1, "фев": 2, "мар": 3, "апр": 4, "мая": 5, "май": 5, "июн": 6, "июл": 7, "авг": 8,
+    "сен": 9, "окт": 10, "ноя": 11, "дек": 12,
     "kwi": 4, "maj": 5, "cze": 6, "lip": 7, "sie": 8, "wrz": 9, "paź": 10, "lis": 11, "gru": 12,
 }  # fmt: skip
 _ZONES = {
@@ -20,12 +22,16 @@ _ZONES = {
     "pdt": -420, "jst": 540, "kst": 540, "ist": 330, "aest": 600, "aedt": 660,
 }  # fmt: skip
 _COMMENT = re.compile(r"\([^()]*\)")
+_DEEPEST_COMMENT = 4
 _CLOCK = re.compile(
     r"(\d{1,2}):(\d{2})(?::(\d{1,2}))?(?:[.,]\d+)?(?:\s*([ap])\.?m\b)?", re.IGNORECASE
 )
 _DOTTED_CLOCK = re.compile(r"(?<![\d.])(\d{1,2})\.(\d{2})(?:\.(\d{2}))?(?![\d.])(?:\s*([ap])m\b)?")
-_OFFSET = re.compile(r"(?:^|[\s\dA-Za-z:])([+-])\s?(\d{1,2}):?(\d{2})\b")
-_ISO = re.compile(r"\b(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?=\D|$)")
+_OFFSET = re.compile(r"(?:^|[\s\dA-Za-z:])([+-])\s?(\d{1,2})(?::?(\d{2}))?\b")
+_ISO = re.compile(r"\b(\d{4})\s?[-/.年]\s?(\d{1,2})\s?[-/.月]\s?(\d{1,2})(?=\D|$)")
+_ISO_BASIC = re.compile(r"\b(\d{4})(\d{2})(\d{2})T?(\d{2})(\d{2})(\d{2})?(?!\d)")
+_DAY_OF_LOG = re.compile(r"(/\d{4}):(?=\d{1,2}:\d{2})")
+"""28/Aug/2014:10:00, as web servers write it."""
 _DAY_FIRST = re.compile(r"(\d{1,2})(?:\s|[-./])*([^\W\d_]{3,12})\.?(?:\s|[-./,])*(\d{2,4})\b")
 _MONTH_FIRST = re.compile(r"([^\W\d_]{3,12})\.?\s+(\d{1,2})(?!\d|:)")
 _YEAR = re.compile(r"\b((?:19|20)\d{2})\b")
@@ -37,16 +43,29 @@ _HALF_DAY = 12
 
 def read_date(text: str) -> datetime | None:
     """Read a date and time from free text, with its offset (UTC when it names none)."""
-    text = _COMMENT.sub(" ", text[:_LONGEST])
+    text = text[:_LONGEST]
+    for _ in range(_DEEPEST_COMMENT):
+        text = _COMMENT.sub(" ", text)
+    text = _ISO_BASIC.sub(_spelt_out, _DAY_OF_LOG.sub(r"\1 ", text))
     clock = _CLOCK.search(text) or _DOTTED_CLOCK.search(text)
     day = _calendar_day(text[: clock.start()] if clock else text) or _calendar_day(text)
     if day is None:
         return None
     rest = text[clock.end() :] if clock else ""
+    hour, minute, second = _time(clock)
     try:
-        return datetime(*day, *_time(clock), tzinfo=_zone(rest))
+        # 24:00 is the midnight that ends the day (ISO 8601).
+        if (hour, minute, second) == (24, 0, 0):
+            return datetime(*day, tzinfo=_zone(rest)) + timedelta(days=1)
+        return datetime(*day, hour, minute, second, tzinfo=_zone(rest))
     except (ValueError, OverflowError):
         return None
+
+
+def _spelt_out(basic: re.Match[str]) -> str:
+    """Put separators into 20140708T143101 (ISO 8601, basic format)."""
+    year, month, day, hour, minute, second = basic.groups(default="00")
+    return f"{year}-{month}-{day} {hour}:{minute}:{second} "
 
 
 def _time(clock: re.Match[str] | None) -> tuple[int, int, int]:
@@ -60,7 +79,7 @@ def _time(clock: re.Match[str] | None) -> tuple[int, int, int]:
 
 def _zone(text: str) -> timezone:
     if (offset := _OFFSET.search(text)) and int(offset[2]) < 24:  # noqa: PLR2004
-        minutes = int(offset[2]) * 60 + int(offset[3])
+        minutes = int(offset[2]) * 60 + int(offset[3] or 0)
         return timezone(timedelta(minutes=-minutes if offset[1] == "-" else minutes))
     for word in _WORD.findall(text):
         if word.lower() in _ZONES:

@@ -16,6 +16,9 @@ from mailticket.transfer import base64_octets
 _WORD = re.compile(
     r"=\?([^?\s=][^?\s]{0,79})\?([bBqQ])\?((?:[^?]*\?(?![=])){0,3}?[^?]*)\?=(?!=\?=)"
 )
+_CUT_OFF = re.compile(r"=\?[^?\s=][^?\s]{0,79}\?[bBqQ]\?[^?\s]+\??\Z")
+"""A last word whose end some program cut off."""
+_LONGEST_CUT_OFF = 1000
 
 
 @dataclass(slots=True)
@@ -43,6 +46,8 @@ def decode_words(text: str) -> str:
     """Decode every encoded word of a text; blanks between two words go (RFC 2047, 6.2)."""
     if "=?" not in text:
         return scrub(text)
+    if cut_off := _CUT_OFF.search(text, max(0, len(text) - _LONGEST_CUT_OFF)):
+        text = text[: cut_off.start()] + cut_off[0].rstrip("?") + "?="
     out: list[str] = []
     run: _Run | None = None
     end = 0

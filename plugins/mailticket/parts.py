@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailticket.charsets import one_line
 from mailticket.fields import FieldSection, Parameters, read_fields, read_parameters, section_size
@@ -20,6 +20,10 @@ _LONE_TYPES = {"text": "text/plain", "html": "text/html", "plain": "text/plain"}
 _PART_HEADER_BYTES = 64 * 1024
 _FIRST_BOUNDARY = re.compile(rb"(?<![^\r\n])--([^\r\n]{1,200}?)[ \t]*(?=[\r\n])")
 _LONGEST_BOUNDARY = 1000
+_TAIL = re.compile(
+    rb"[ \t]*+(--(?:[^0-9A-Za-z'()+_,./:=?\s-][^\r\n]{0,1000})?)?[ \t]*+(?:\r?\n|\r|\Z)"
+)
+"""What may follow a boundary; after a closing one, anything that no boundary can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ class _Cutter:
         children: tuple[Part, ...] = ()
         if content_type.startswith("multipart/"):
             children = self._children(declared, content_type, start, end, depth)
+            children = children or self._encoded_children(section, start, end, depth)
             if not children:
                 content_type = "text/plain" if depth == 0 else content_type
         return Part(
@@ -123,6 +128,23 @@ class _Cutter:
         if not children:
             self.defects.append("a multipart without parts")
         return tuple(children)
+
+    def _encoded_children(
+        self, section: FieldSection, start: int, end: int, depth: int
+    ) -> tuple[Part, ...]:
+        """Cut a multipart that is itself encoded, which RFC 2045, 6.4 forbids."""
+        encoding = one_line(section.first("content-transfer-encoding").decode("latin-1")).lower()
+        if not encoding.startswith(("base64", "quoted-printable")):
+            return ()
+        octets = undo(self.original[start:end], encoding, is_text=False).octets
+        inner = _Cutter(octets, replace(self.limits, parts=self.left))
+        bare = FieldSection(
+            tuple(each for each in section.fields if each[0] != "content-transfer-encoding"), 0
+        )
+        found = inner.part(bare, 0, len(octets), "text/plain", depth).children
+        self.left, self.complete = inner.left, self.complete and inner.complete
+        self.defects += inner.defects
+        return found
 
     def _child(self, start: int, end: int, default: str, depth: int) -> Part:
         size = section_size(self.original, start, end)
@@ -161,12 +183,13 @@ class _Cutter:
     def _delimiters(self, boundary: bytes, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
         """Yield start (line end before it included), end, and whether it closes."""
         mark = b"--" + boundary
-        tail = re.compile(rb"(--)?[ \t]*(?:\r?\n|\r|\Z)")
         found = self.original.find(mark, start, end)
         while found >= 0:
-            after = tail.match(self.original, found + len(mark), end)
-            if after and (found == start or self.original[found - 1] in b"\r\n"):
-                yield self._line_start(found, start), after.end(), after[1] is not None
+            after = _TAIL.match(self.original, found + len(mark), end)
+            begins = found == start or self.original[found - 1] in b"\r\n"
+            if after and (begins or (after[1] and after.end() == end)):
+                line_start = self._line_start(found, start) if begins else found
+                yield line_start, after.end(), after[1] is not None
             found = self.original.find(mark, found + len(mark), end)
 
     def _line_start(self, found: int, start: int) -> int:

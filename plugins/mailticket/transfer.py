@@ -8,12 +8,16 @@ from typing import NamedTuple
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
 _BASE64_LINES = re.compile(
-    rb"(?:[ \t]*[A-Za-z0-9+/]*={0,2}[ \t]*(?:\r?\n|\r|\Z))*(?:[A-Za-z0-9+/]{2,100}={1,2})?"
+    rb"(?:[ \t]*+[A-Za-z0-9+/]*+={0,2}[ \t]*+(?:\r?\n|\r|\Z))*(?:[A-Za-z0-9+/]{2,100}={1,2})?"
 )
+_SOFT_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
+"""Transports add blanks at the ends of lines (RFC 2045, 6.7)."""
+_CHUNKS = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _CONVINCING = 16
 """Letters: a shorter run may as well be a word of plain text."""
 _ENCODED = ("base64", "quotedprintable", "xuuencode", "uuencode", "xuue", "uue")
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
+_CONTROLS = re.compile("[\0-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 _LETTERS = re.compile(r"[^a-z0-9]+")
 
 
@@ -30,7 +34,7 @@ def undo(encoded: bytes, encoding: str, *, is_text: bool) -> Payload:
     if name.startswith("base64"):
         return _base64_text(encoded) if is_text else _base64(encoded)
     if name.startswith("quotedprintable"):
-        return Payload(binascii.a2b_qp(encoded))
+        return Payload(binascii.a2b_qp(_SOFT_BREAK.sub(b"=", encoded)))
     if name in _ENCODED:
         return _uu(encoded)
     if name in ("", "7bit", "8bit", "binary"):
@@ -40,6 +44,11 @@ def undo(encoded: bytes, encoding: str, *, is_text: bool) -> Payload:
 
 def base64_octets(encoded: bytes) -> bytes:
     """Decode base64 that may lack padding or carry foreign characters."""
+    if padded := encoded.find(b"=") + 1:
+        rest = encoded[padded:].strip(b"= \t\r\n")
+        if rest and _BASE64_LINES.fullmatch(encoded):
+            # Encoded piece by piece, each with an end of its own.
+            return b"".join(map(_mended, _CHUNKS.findall(b"".join(encoded.split()))))
     try:
         return binascii.a2b_base64(encoded)
     except binascii.Error:
@@ -56,9 +65,10 @@ def _mended(encoded: bytes) -> bytes:
 
 def _base64(encoded: bytes) -> Payload:
     try:
-        return Payload(binascii.a2b_base64(encoded))
+        binascii.a2b_base64(encoded)
     except binascii.Error:
         return Payload(_mended(encoded), "broken base64")
+    return Payload(base64_octets(encoded))
 
 
 def _base64_text(encoded: bytes) -> Payload:
@@ -70,9 +80,21 @@ def _base64_text(encoded: bytes) -> Payload:
         return _base64(encoded)
     letters = b"".join(encoded[:end].split())
     if len(letters) % 4 or not (letters.endswith(b"=") or len(letters) >= _CONVINCING):
-        return Payload(encoded, "declared base64 is plain text")
+        return _readable(encoded)
     footer = b"" if letters.endswith(b"=") and b"\n" not in rest.strip() else b"\n" + rest
     return Payload(base64_octets(letters) + footer, "plain text after base64")
+
+
+def _readable(encoded: bytes) -> Payload:
+    """Choose between broken base64 and plain text: what decodes to text was no accident."""
+    octets = _mended(encoded)
+    try:
+        text = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        text = "\0"
+    if text and _CONTROLS.search(text) is None:
+        return Payload(octets, "broken base64")
+    return Payload(encoded, "declared base64 is plain text")
 
 
 def _uu(encoded: bytes) -> Payload:
