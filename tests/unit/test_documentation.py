@@ -128,7 +128,8 @@ def attributes_read() -> frozenset[str]:
 
 
 def without_effect() -> set[str]:
-    section = plain(CONFIGURATION).split("## Without effect yet")[1].split("\n## ")[0]
+    _, heading, after = plain(CONFIGURATION).partition("## Without effect yet")
+    section = after.split("\n## ")[0] if heading else ""
     lines = [line for line in section.splitlines() if line.startswith("- ")]
     return {word for line in lines for word in re.findall(r"`([a-z_]+)`", line.split(": ")[0])}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from mailticket.airflow_access import _DATABASE_EXTRA
 from mailticket.mailboxes import login as mailbox_login
+from mailticket.oauth import OAUTH_EXTRA
 from mailticket.smtp_login import smtp_login_from
 from services.pages import CONFIGURATION, TableRow, plain, rows, ticked
 
@@ -48,6 +49,15 @@ def test_every_extra_of_a_mailbox_is_described_with_its_default() -> None:
     assert all(name in ignored for name in mailbox_login._STOCK_EXTRA)
 
 
+def test_every_oauth_extra_is_explained() -> None:
+    explained = {
+        name
+        for row in rows(CONFIGURATION, "Extra of OAuth")
+        for name in row.ticked("Extra of OAuth")
+    }
+    assert explained == set(OAUTH_EXTRA)
+
+
 def test_every_port_that_follows_from_the_tls_mode_is_named() -> None:
     for protocol, tls in product(("imap", "pop3"), ("implicit", "none")):
         login = mailbox_login.login_from("h", None, "l", "p", {"tls": tls}, protocol)  # type: ignore[arg-type]
@@ -59,8 +69,10 @@ def test_every_extra_of_outgoing_mail_is_described_with_its_default() -> None:
     smtp_login_from("host", None, None, None, asked)
     starttls = Recorder(disable_ssl=True)
     smtp_login_from("host", None, None, None, starttls)
+    fetched = Recorder(auth_type="oauth2", token_url="google", client_id="x", refresh_token="x")
+    smtp_login_from("host", None, "login", None, fetched)
     table = extras("### Outgoing mail")
-    assert set(table) == asked.asked | starttls.asked
+    assert set(table) == asked.asked | starttls.asked | fetched.asked
     login = smtp_login_from("host", None, None, None, {})
     for name in ("tls", "ca", "timeout", "data_timeout", "from_email", "access_token"):
         assert _bare(table[name]) == getattr(login, name)
