@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mailticket.mailboxes import pop3_session
 from mailticket.mailboxes.base import Place
 from mailticket.mailboxes.login import MailboxLogin
-from mailticket.mailboxes.pop3 import maildrop
+from mailticket.mailboxes.pop3_maildrop import maildrop
 from mailticket.watching.imap_watch import Watched
 from mailticket.watching.sights import by_name
 
