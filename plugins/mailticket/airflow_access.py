@@ -24,6 +24,7 @@ from mailticket.errors import (
     NotFound,
 )
 from mailticket.mailboxes.base import Mailbox
+from mailticket.mailboxes.limits import Seat
 from mailticket.mailboxes.login import (
     MailboxLogin,
     login_from,
@@ -198,6 +199,7 @@ class Access:
             mail_server=partial(self._mail_server, insists=insists, lend=lend),
             address=self._address,
             dag_id=dag_id,
+            seat=self._seat,
             **given,
         )
 
@@ -214,6 +216,10 @@ class Access:
         if isinstance(login.keeper, ConnectionKeeper):
             login.keeper.insists, login.keeper.database = insists, lend
         return open_mailbox(login, inbox.mailbox)
+
+    def _seat(self, inbox: Inbox) -> Seat:
+        login = self.mailbox_login(inbox)
+        return Seat(login.server, login.login, login.limits)
 
     def smtp_login(self, conn_id: str) -> SmtpLogin:
         """Say how a mail server is reached and who signs in."""

@@ -27,6 +27,8 @@ from mailticket.store.runs import LEASE_SECONDS
 TICKETS = AssetAlias("mailticket_tickets")
 _WAIT_FOR_LEASE = LEASE_SECONDS * 0.4
 """Three tries outlive the lease of a pass that died without giving it back."""
+_LONGEST_PAUSE = 3600.0
+"""Seconds; whatever a server asks for, an inbox is looked at again within the hour."""
 
 
 class Told(SystemExit):
@@ -185,6 +187,6 @@ def _told(*lines: str, again: bool = False, after: float | None = None) -> Told:
 
 def _pause(error: MailticketError) -> float | None:
     """Give the seconds that a server asked for, or that another pass's lease may last."""
-    if isinstance(error, MailboxUnavailable):
-        return error.retry_after
+    if isinstance(error, MailboxUnavailable) and error.retry_after is not None:
+        return min(max(error.retry_after, 1.0), _LONGEST_PAUSE)
     return _WAIT_FOR_LEASE if isinstance(error, Lapsed) else None

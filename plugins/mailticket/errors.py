@@ -119,12 +119,16 @@ class MailboxUnavailable(MailboxError):
     """Not reachable now; trying again may help.
 
     ``retry_after`` is the number of seconds that the server asked for, if it did.
+    ``crowded``: too many sessions are open there; one of them may end any moment.
     """
 
     transient = True
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, reason: str, retry_after: float | None = None, *, crowded: bool = False
+    ) -> None:
         self.retry_after = retry_after
+        self.crowded = crowded
         super().__init__(reason)
 
 

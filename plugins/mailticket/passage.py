@@ -15,6 +15,7 @@ import structlog
 from mailticket.config import Inbox
 from mailticket.decision import Decision, Rule, Ruling, Step, Verdict
 from mailticket.mailboxes.base import Mailbox
+from mailticket.mailboxes.limits import Seat
 from mailticket.outgoing import one_line
 from mailticket.planning import Ground
 from mailticket.reference import Keyring
@@ -46,6 +47,11 @@ def _silent(_what: str, _done: int, _of: int | None) -> None:
     """Tell nobody."""
 
 
+def _anywhere(_inbox: Inbox) -> Seat:
+    """Know of no limits."""
+    return Seat()
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """The servers that a pass reaches, opened when they are needed."""
@@ -56,6 +62,8 @@ class Outside:
     """The inbox's own address: configured, else the login of its Connection."""
     progress: Progress = _silent
     dag_id: str = ""
+    seat: Callable[[Inbox], Seat] = _anywhere
+    """Which limits of which server hold for the inbox's sessions (``seats.py``)."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from mailticket.mailboxes import (
 from mailticket.mailboxes.base import Place
 from mailticket.mailboxes.imap_session import Session
 from mailticket.mailboxes.login import MailboxLogin
-from mailticket.mailboxes.pop3 import maildrop
+from mailticket.mailboxes.pop3_maildrop import maildrop
 from mailticket.oauth_endpoint import ask
 
 _PROBE_SECONDS = 5.0

@@ -10,6 +10,8 @@ from typing import Literal
 
 from mailticket.errors import ConfigurationError, ConnectionMissing, Fault
 from mailticket.keeper import Keeper
+from mailticket.mailboxes.limits import EXTRA as LIMITS
+from mailticket.mailboxes.limits import Limits, limits_from
 from mailticket.oauth import OAUTH_EXTRA, OAuthClient, client_from
 
 MailProtocol = Literal["imap", "pop3"]
@@ -22,7 +24,7 @@ _AUTH: dict[str, tuple[str, ...]] = {
     "imap": _IMAP_AUTH,
     "pop3": ("password", "APOP", *_IMAP_AUTH[1:]),
 }
-_EXTRA = ("tls", "auth", *OAUTH_EXTRA, "ca", "client_cert", "client_key")
+_EXTRA = ("tls", "auth", *OAUTH_EXTRA, "ca", "client_cert", "client_key", *LIMITS)
 # The stock connection form of Airflow's imap provider adds these by itself; they mean nothing here.
 _STOCK_EXTRA = {"use_ssl", "ssl_context"}
 
@@ -52,6 +54,8 @@ class MailboxLogin:
     dialogue: bool = False
     """Log the protocol's dialogue, secrets blanked."""
     protocol: MailProtocol = "imap"
+    limits: Limits = field(default_factory=Limits)
+    """How many sessions inboxes on this server may have at a time."""
     oauth: OAuthClient | None = None
     """By which a token is fetched, with XOAUTH2."""
     keeper: Keeper | None = field(default=None, repr=False, compare=False)
@@ -83,6 +87,7 @@ def login_from(  # noqa: PLR0917 - the fields of an Airflow Connection
     auths = {name.upper(): name for name in _AUTH[protocol]} | {"USER": "password"}
     auth = _choice(extra, "auth", auths, "password", faults)
     host = (host or "").strip()
+    bounds = limits_from(host, extra, faults)
     if not host.isprintable() or any(mark in host for mark in "/@ "):
         faults.append(Fault("", "Connection: host", host, "a bare host name such as mail.example"))
     try:
@@ -103,6 +108,7 @@ def login_from(  # noqa: PLR0917 - the fields of an Airflow Connection
         client_cert=str(extra.get("client_cert") or ""),
         client_key=str(extra.get("client_key") or ""),
         protocol=protocol,
+        limits=bounds,
         oauth=oauth,
     )
 

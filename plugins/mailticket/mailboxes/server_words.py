@@ -19,6 +19,10 @@ _PASSING_WORDS = re.compile(
     r"|simultaneous|bandwidth|overload|\bbusy\b|try (again )?later",
     re.IGNORECASE,
 )
+# Another session stands in the way (RFC 2449, 8.1.1; RFC 5530; Dovecot, Gmail, Cyrus).
+_CROWDED = re.compile(
+    r"\[IN-USE\]|\[LIMIT\]|too many|maximum number of connections|simultaneous", re.IGNORECASE
+)
 # These mean "not you" in whatever company: trying again soon would lock the account.
 _REFUSING_WORDS = re.compile(
     r"password|credential|invalid|incorrect|denied|login fail|failed login|attempts", re.IGNORECASE
@@ -88,6 +92,7 @@ def sign_in_fault(words: str, login: MailboxLogin) -> MailboxError:
             f"{login.server} cannot sign {login.login} in now: {said}; "
             f"{_NOT_CONNECTED if 'not connected' in words else _LATER}",
             backoff(words),
+            crowded=bool(_CROWDED.search(words)),
         )
     cure = (
         _XOAUTH2_CURE if login.auth == "XOAUTH2" else "check login and password in the Connection"

@@ -8,6 +8,7 @@ from mailticket.big_files import file_name, read, save
 from mailticket.errors import MailboxError, MailboxUnavailable, MessageGone, ServiceError
 from mailticket.mailboxes.base import Listed, Mailbox
 from mailticket.passage import Passage
+from mailticket.seats import mailbox_of
 from mailticket.sizes import CEILING
 from mailticket.steps.arriving import arrival
 from mailticket.store.postgres import Row
@@ -23,7 +24,7 @@ def save_big(p: Passage) -> int:
     if not rows or not directory:
         return 0
     try:
-        with p.outside.mailbox(p.inbox) as mailbox:
+        with mailbox_of(p) as mailbox:
             epoch = p.intake.open_epoch(p.inbox.name, mailbox.place)
             here = [row for row in rows if row["epoch"] == epoch.id]
             return sum(_save(p, mailbox, directory, row) for row in here)
@@ -85,7 +86,7 @@ def _from_mailbox(p: Passage, row: Row) -> tuple[bytes | None, str]:
     if not places:
         return None, "it has left the mailbox"
     try:
-        with p.outside.mailbox(p.inbox) as mailbox:
+        with mailbox_of(p) as mailbox:
             epoch = p.intake.open_epoch(p.inbox.name, mailbox.place)
             uid = next((place["uid"] for place in places if place["epoch"] == epoch.id), None)
             if uid is None:
@@ -93,6 +94,8 @@ def _from_mailbox(p: Passage, row: Row) -> tuple[bytes | None, str]:
             chunks = _whole(mailbox.original_chunks(uid), row["size"])
             return _joined(_kept_alive(p, chunks)), ""
     except (MailboxError, MessageGone) as error:
+        if isinstance(error, MailboxUnavailable) and error.retry_after is not None:
+            raise  # the server asks us to come later: nothing is wrong with the message
         return None, str(error)
 
 

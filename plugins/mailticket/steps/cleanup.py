@@ -8,6 +8,7 @@ from itertools import groupby
 from mailticket.errors import ReadOnlyFolder
 from mailticket.mailboxes.base import Mailbox, Settled, Settlement
 from mailticket.passage import Counts, Passage
+from mailticket.seats import mailbox_of
 from mailticket.steps.arriving import is_the_same
 from mailticket.steps.forward_errors import told_addresses
 from mailticket.store.settling import Due
@@ -31,7 +32,7 @@ def _settle_all(p: Passage) -> Counts:
     epoch = p.settling.latest_epoch(p.inbox.name)
     if epoch is None or not p.settling.due(p.inbox, epoch, told_addresses(p)):
         return counts
-    with p.outside.mailbox(p.inbox) as mailbox:
+    with mailbox_of(p) as mailbox:
         # Opened again: the folder may have been made anew since, and a UID names another message.
         epoch = p.intake.open_epoch(p.inbox.name, mailbox.place)
         due = p.settling.due(p.inbox, epoch, told_addresses(p))

@@ -9,6 +9,7 @@ from mailticket.errors import RowRefused
 from mailticket.identity import header_hash
 from mailticket.mailboxes.base import Fetched, Listed, Mailbox
 from mailticket.passage import Counts, Passage, about
+from mailticket.seats import mailbox_of
 from mailticket.steps.arriving import arrival, is_the_same, nameless
 from mailticket.steps.lying import (
     Reused,
@@ -36,7 +37,7 @@ def fetch(p: Passage) -> Counts:
     adopted = p.intake.adopt(p.run)
     if adopted:
         p.log.info(f"took over {adopted} messages that an earlier run left undecided")
-    with p.outside.mailbox(p.inbox) as mailbox:
+    with mailbox_of(p) as mailbox:
         look = _Fetch(p, mailbox, _epoch(p, mailbox))
         try:
             counts = look.take()

@@ -8,6 +8,7 @@ from typing import Any
 
 from mailticket.config import Inbox
 from mailticket.errors import Lapsed
+from mailticket.mailboxes.limits import Seat
 from mailticket.store.postgres import Database, json_value
 
 LEASE_SECONDS = 120
@@ -87,6 +88,25 @@ class Runs:
     def configuration(self, run: Run) -> Inbox:
         """Give the configuration that a run is pinned to."""
         return Inbox.from_document(self._db.value("configuration_document", hash=run.configuration))
+
+    def enter_server(self, run: Run, seat: Seat) -> bool:
+        """Take one of the sessions that a server's limits grant; tell whether there was one."""
+        with self._db.transaction():
+            self._db.rows("lock_server", server=seat.server)
+            entered = self._db.row(
+                "enter_server",
+                inbox=run.inbox,
+                holder=run.name,
+                server=seat.server,
+                login=seat.login,
+                of_server=seat.limits.of_server,
+                of_login=seat.limits.of_login,
+            )
+        return entered is not None
+
+    def leave_server(self, run: Run) -> None:
+        """Give the session back."""
+        self._db.rows("leave_server", inbox=run.inbox, holder=run.name)
 
     def counts_of(self, run: Run, step: str) -> dict[str, Any] | None:
         """Give what a step of this run counted if it ever came to its end; else None.

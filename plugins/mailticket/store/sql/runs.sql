@@ -55,3 +55,24 @@ SELECT a.verdict::text AS verdict, count(*)::int AS n
 SELECT m.id AS message, m.message_id, m.sender, m.subject, a.decided_by, a.reason
   FROM mailticket.attempt a JOIN mailticket.message m ON m.attempt = a.id
  WHERE a.run = %(run)s AND a.verdict = 'failed' ORDER BY m.id LIMIT 20
+
+-- name: lock_server
+-- One after the other: each counts those before it. Within the transaction, as poolers need it.
+SELECT pg_advisory_xact_lock(hashtextextended('mailticket session ' || %(server)s, 0))
+
+-- name: enter_server
+WITH alive AS (
+    SELECT o.server, o.login FROM mailticket.mailbox_session o
+      JOIN mailticket.lease l ON l.inbox = o.inbox AND l.holder = o.holder AND l.expires_at > now()
+     WHERE o.server = %(server)s AND o.inbox <> %(inbox)s)
+INSERT INTO mailticket.mailbox_session (inbox, holder, server, login)
+SELECT %(inbox)s, %(holder)s, %(server)s, %(login)s
+ WHERE (%(of_server)s = 0 OR (SELECT count(*) FROM alive) < %(of_server)s)
+   AND (%(of_login)s = 0
+        OR (SELECT count(*) FROM alive WHERE login = %(login)s) < %(of_login)s)
+ON CONFLICT (inbox) DO UPDATE SET holder = excluded.holder, server = excluded.server,
+    login = excluded.login, since = now()
+RETURNING inbox
+
+-- name: leave_server
+DELETE FROM mailticket.mailbox_session WHERE inbox = %(inbox)s AND holder = %(holder)s
