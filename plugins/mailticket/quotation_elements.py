@@ -3,41 +3,52 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mailticket.options import PatternSet
 from mailticket.quotation_headers import header_block_at
-from mailticket.quotation_introduction import Introduction, introduction_ending_at
+from mailticket.quotation_introduction import (
+    Introduction,
+    ends_like_introduction,
+    introduction_ending_at,
+)
 from mailticket.quotation_marks import plain
 from mailticket.quotation_tree import Tree
 
-_CONTAINER_IDS = frozenset(
-    (
-        "OLK_SRC_BODY_SECTION",  # Outlook for Mac
-        "mail-editor-reference-message-container",  # the new Outlook
-        "isReplyContent",  # NetEase
-    )
+_CONTAINER_IDS = (
+    "OLK_SRC_BODY_SECTION",  # Outlook for Mac
+    "isReplyContent",  # NetEase
+    "oriMsgHtmlSeperator",
+    "reply139content",
+    "origbody",  # Sohu
 )
+_TYPED_INTO_IDS = ("mail-editor-reference-message-container",)
+"""The new Outlook; a container, unless the answer was typed into it as well."""
 _CONTAINER_CLASSES = (
     "yahoo_quoted",
     "freshdesk_quote",
     "__aliyun_previous_email_wrap",
+    "skiff_quote",
 )
 _CONTAINER_NAMES = frozenset(("quote",))  # GMX, web.de
-_OPEN_CLASSES = ("gmail_quote", "protonmail_quote", "zmail_extra")
+_GMAIL_QUOTE = ("gmail_quote",)
+_OPEN_CLASSES = (*_GMAIL_QUOTE, "protonmail_quote", "zmail_extra")
 _OPEN_NAMES = frozenset(("messageReplySection",))  # Spark
 _ATTRIBUTION_CLASSES = ("gmail_attr", "airmail_on")
 _ATTRIBUTION_IDS = frozenset(("reply-intro",))  # Roundcube
 _TYPED_INTO_CLASSES = ("moz-cite-prefix",)
-_OLD_MESSAGE_IDS = ("divRplyFwdMsg",)  # Outlook on the web and on phones
-_LOOKED_AT = frozenset(("blockquote", "div", "p", "section", "span", "table", "td"))
+_OLD_MESSAGE_IDS = ("divRplyFwdMsg", "replySplit")  # Outlook on the web and on phones; 139.com
+_DIVIDER = "__DIVIDER__"  # Zimbra's data-marker
+_LOOKED_AT = frozenset(("blockquote", "div", "hr", "p", "section", "span", "table", "td"))
 _BARE = frozenset(("style", "dir"))
 """Attributes that say nothing about what a blockquote is."""
 
 _NO_BORDER = re.compile(r"border(?:-left)?\s*:\s*(?:0|none|medium none)", re.IGNORECASE)
-_RULE_ABOVE = re.compile(r"border-top\s*:\s*solid", re.IGNORECASE)
+_RULE_ABOVE = re.compile(
+    r"border-top\s*:[^;]{0,40}\bsolid|border-style\s*:\s*solid none none", re.IGNORECASE
+)
 _LABELLED = re.compile(r"[^:]{1,40}: ?\S")
 _YEAR_AND_CLOCK = re.compile(r"(?:19|20)\d\d\b.{0,40}\d:\d\d|\d:\d\d.{0,40}(?:19|20)\d\d\b")
 _MOST_ROWS_OF_ATTRIBUTION = 4
@@ -70,8 +81,15 @@ class _Elements:
         self.tree = tree
         self.texts = [plain(row.text) for row in tree.rows]
         self.blockquotes = [at for at, tag in enumerate(tree.tags) if tag == "blockquote"]
+        self.shown = [at for at, row in enumerate(tree.rows) if self.texts[at] or row.media]
         self.bare: list[int] = []
         """Blockquotes of no kind, with no introduction: a quote, or the sender's own."""
+        self.introduces: dict[int, bool] = {}
+        """Which rows end an introduction, as far as that was asked."""
+        self.first_introduced = len(tree.nodes)
+        """The first blockquote of no kind with an introduction."""
+        self.open_until = 0
+        """Where the last container that may hold answers ends."""
         self.quotes = Quotes()
 
     def look_at_all(self) -> None:
@@ -100,14 +118,35 @@ class _Elements:
         name = attributes.get("name") or ""
         style = attributes.get("style") or ""
         if tag == "blockquote":
+            if _ends(classes, _GMAIL_QUOTE) and self._is_made_by_button(at):
+                return False
             return self._blockquote(at, style, bare=_BARE.issuperset(attributes))
+        if tag == "hr":
+            marker = attributes.get("data-marker")
+            return self._starts(at, _OLD_MESSAGE_IDS[0] if marker == _DIVIDER else identity, "")
         if _ends(classes, _OPEN_CLASSES) or name in _OPEN_NAMES:
             return self._open_container(at)
-        if _ends(classes, _CONTAINER_CLASSES) or identity in _CONTAINER_IDS:
-            return self._contains(at)
-        if name in _CONTAINER_NAMES:
+        if self._is_container(at, classes, identity, name):
             return self._contains(at)
         return self._introduces(at, classes, identity) or self._starts(at, identity, style)
+
+    def _is_container(self, at: int, classes: Sequence[str], identity: str, name: str) -> bool:
+        if identity.endswith(_TYPED_INTO_IDS):
+            return len(self._shown_in(at)) < len(self.shown)
+        if _ends(classes, _CONTAINER_CLASSES) or identity.endswith(_CONTAINER_IDS):
+            return True
+        return name in _CONTAINER_NAMES
+
+    def _shown_in(self, at: int) -> range:
+        """Give the places in ``shown`` of an element's rows."""
+        rows = self.tree.rows_between(at, self.tree.ends[at])
+        return range(bisect_left(self.shown, rows.start), bisect_left(self.shown, rows.stop))
+
+    def _is_made_by_button(self, at: int) -> bool:
+        """Tell Gmail's button for quotations from a reply: no container, no introduction."""
+        if at < self.open_until:
+            return False
+        return not self._is_introduced(at) and not self._begins_introduced(at)
 
     def _contains(self, at: int) -> bool:
         self.quotes.containers.add(at)
@@ -123,7 +162,11 @@ class _Elements:
         return False
 
     def _starts(self, at: int, identity: str, style: str) -> bool:
-        if identity in _OLD_MESSAGE_IDS or self._is_outlook_header(at, style):
+        if identity.endswith(_OLD_MESSAGE_IDS):
+            below = self.shown[bisect_left(self.shown, self.tree.rows_between(0, at).stop) :][:1]
+            self.quotes.old_message_rows.update(below)
+            return True
+        if self._is_outlook_header(at, style):
             self.quotes.old_message_rows.update(self._rows_of(at)[:1])
             return True
         return False
@@ -134,7 +177,10 @@ class _Elements:
 
     def _blockquote(self, at: int, style: str, *, bare: bool) -> bool:
         """Take a blockquote as quoted, save one that a person indented (Gmail's button)."""
-        if not bare or self._is_introduced(at):
+        if not bare:
+            return self._contains(at)
+        if self._is_introduced(at) or self._begins_introduced(at):
+            self.first_introduced = min(self.first_introduced, at)
             return self._contains(at)
         if _NO_BORDER.search(style):
             return False
@@ -148,6 +194,9 @@ class _Elements:
         named = any(set(self.tree.nodes[at].attributes).difference(_BARE) for at in marked)
         if named or self.quotes.old_message_rows or self._has_header_block():
             self.quotes.containers.difference_update(self.bare)
+        elif self.first_introduced < len(self.tree.nodes):
+            above = (at for at in self.bare if at < self.first_introduced)
+            self.quotes.containers.difference_update(above)
 
     def _has_header_block(self) -> bool:
         below = self.tree.rows_between(self.bare[0], len(self.tree.nodes))
@@ -156,10 +205,25 @@ class _Elements:
     def _is_introduced(self, at: int) -> bool:
         above = self.tree.rows_between(0, at)[-_MOST_BLANKS:]
         row = next((row for row in reversed(above) if self.texts[row]), None)
-        return row is not None and introduction_ending_at(self.texts, row) is not None
+        return row is not None and self._ends_introduction(row)
+
+    def _begins_introduced(self, at: int) -> bool:
+        """Tell whether one of an element's first rows ends an introduction."""
+        first = self.tree.rows_between(at, self.tree.ends[at])[:_MOST_ROWS_OF_ATTRIBUTION]
+        return any(self._ends_introduction(row) for row in first)
+
+    def _ends_introduction(self, row: int) -> bool:
+        known = self.introduces.get(row)
+        if known is None:
+            text = self.texts[row]
+            ends = ends_like_introduction(text) or any(map(str.isdigit, text))
+            known = ends and introduction_ending_at(self.texts, row) is not None
+            self.introduces[row] = known
+        return known
 
     def _open_container(self, at: int) -> bool:
         """Spare answers: with a blockquote near its top, only that is the quote."""
+        self.open_until = max(self.open_until, self.tree.ends[at])
         blockquote = self._blockquote_in(at)
         if blockquote is None:
             return self._contains(at)

@@ -1,7 +1,7 @@
 """The line or lines that a mail program puts above a quote: who wrote it, and when.
 
-All patterns are linear: they run on lines cut to ``LONGEST`` characters and contain no nested
-quantifier. Lines come as ``quotation_marks.plain`` makes them.
+All patterns are linear: they run on lines that were cut, and contain no nested quantifier. Lines
+come as ``quotation_marks.plain`` makes them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from itertools import pairwise
 
 from mailticket import quotation_languages as languages
-from mailticket.quotation_marks import LONGEST, OUTER_DASHES
+from mailticket.quotation_marks import OUTER_DASHES
 
 _LONGEST_INTRODUCTION = 400
+_LONGEST_JOINED = 2 * _LONGEST_INTRODUCTION
+"""Characters of joined lines beyond which they introduce nothing."""
 _MOST_LINES_WRAPPED = 5
 _MOST_LINES_BROKEN = 6
 """Lines of an introduction whose address a program has put on lines of its own."""
@@ -91,7 +94,7 @@ def introduction_ending_at(lines: Sequence[str], last: int) -> Span | None:
         if below and lines[first].endswith((":", ";", "!", "?")):
             break
         lower, joined = joined, f"{lines[first]} {joined}".strip()
-        if len(joined) > LONGEST:
+        if len(joined) > _LONGEST_JOINED:
             break
         rank, certain = _rank(joined)
         completes = rank == Introduction.DATED and _starts_dated(lines[first])
@@ -174,6 +177,7 @@ def _is_terse(text: str) -> bool:
     return sum(1 for _ in _LITTLE_WORD.finditer(words)) <= _MOST_LITTLE_WORDS
 
 
+@lru_cache(maxsize=1024)  # HTML asks twice: for its elements, and for its rows
 def _rank(text: str) -> tuple[Introduction, bool]:
     """Judge some joined lines: how surely they introduce, and whether unquoted text may follow."""
     text = text.strip(OUTER_DASHES)

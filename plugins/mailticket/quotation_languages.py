@@ -92,7 +92,7 @@ WROTE = (
     r"napsal\(a\)|napsal|napsala|napísal\(a\)|napísal|napísala|píše",
     "ezt írta|írta",
     "a scris|scria",
-    r"написал\(а\)|написал|написала|писал|пишет|написав|пише|написа",
+    r"написал\(а\)|написал|написала|писал|писала|писали|пишет|написав|пише|написа",
     r"је написао|је написала",
     r"je napisao|je napisala|je napisao/la|napisao je|napisala je|je napisal\(a\)|je napisal",
     "je oseba",

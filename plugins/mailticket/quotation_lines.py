@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from mailticket.quotation_headers import header_block_at, label_of
@@ -216,10 +217,11 @@ class _Body:
             old.update(self._marked_by_bars(self.next[span.last]))
         blocks = list(self._blocks())
         quotes_nobody = not spans and bool(blocks) and any(map(self.shows, range(blocks[0][0])))
+        said = self._said_below(spans)
         for first, stop in blocks:
             if quotes_nobody and self._is_senders_own(first, stop, len(blocks)):
                 continue
-            if spans and stop <= spans[0].first and self._is_announced_and_new(first, stop):
+            if spans and stop <= spans[0].first and self._is_announced_and_new(first, stop, said):
                 continue
             old.update(range(first, stop))
         if old:
@@ -264,9 +266,14 @@ class _Body:
         at = next(above, None)
         return at is not None and self.plain[at].endswith(":") and not self.quoted[at]
 
-    def _is_announced_and_new(self, first: int, stop: int) -> bool:
+    def _said_below(self, spans: Sequence[Span]) -> frozenset[str]:
+        """List what stands below the first introduction, without quote signs."""
+        below = self.plain[spans[0].last + 1 :] if spans else ()
+        return frozenset(text.lstrip("> ") for text in below)
+
+    def _is_announced_and_new(self, first: int, stop: int, said: AbstractSet[str]) -> bool:
         """Tell whether lines with quote signs, above the quote proper, are not said there too."""
         if self.lines[first].certain or not self._is_announced(first):
             return False
-        said = {text.lstrip("> ") for text in self.plain[stop:]}
-        return not any(text.lstrip("> ") in said for text in self.plain[first:stop] if text[2:])
+        inside = (text.lstrip("> ") for text in self.plain[first:stop])
+        return not any(text and text in said for text in inside)

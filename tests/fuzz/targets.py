@@ -93,10 +93,10 @@ def new_html(octets: bytes) -> None:
 
 
 def new_text(octets: bytes) -> None:
-    """Split plain text: every word is kept or cut, and something is kept."""
+    """Split plain text: every letter is kept or cut, and something is kept."""
     text = _clean(octets)
     cut = new_part_of_text(text)
-    assert sorted((cut.kept + "\n" + cut.cut).split()) == sorted(text.split())
+    assert sorted("".join((cut.kept + cut.cut).split())) == sorted("".join(text.split()))
     assert bool(cut.kept.strip()) == bool(text.strip())
     assert_storable(bare_body(octets, "text/plain", ParseOptions()))
 
