@@ -1,4 +1,4 @@
-"""A message that ends its process in a later step than decoding blocks its inbox for a while only."""
+"""A message that ends its process in a step after decoding blocks its inbox for a while only."""
 
 from __future__ import annotations
 

@@ -28,6 +28,8 @@ SELECT id, ref FROM mailticket.ticket WHERE id = ANY (%(ids)s)
 WITH sender AS (
     SELECT id, first_name, name, email, org_id, by_mail FROM mailticket.person
      WHERE lower(email COLLATE "C") = %(sender)s ORDER BY id),
+teams AS (
+    SELECT tm.team_id FROM mailticket.team_member tm JOIN sender p ON p.id = tm.person_id),
 thread AS (
     -- Only what went onto a ticket makes a thread: the readers named on a duplicate may be forged.
     -- Machines repeat Message-IDs: the oldest such messages are enough.
@@ -55,21 +57,12 @@ brief AS (
                        OR (p.org_id = t.org_id AND NOT p.by_mail)
                        OR EXISTS (SELECT FROM mailticket.ticket_contact c
                                    WHERE c.ticket_id = t.id AND c.person_id = p.id)
-                       OR EXISTS (SELECT FROM mailticket.team_member tm
-                                   WHERE tm.team_id = t.team_id AND tm.person_id = p.id)) AS related,
-           EXISTS (SELECT FROM sender p
-                    WHERE p.id = t.agent_id
-                       OR EXISTS (SELECT FROM mailticket.team_member tm
-                                   WHERE tm.team_id = t.team_id AND tm.person_id = p.id)) AS by_agent,
-           (SELECT coalesce(array_agg((
-                SELECT count(*) FROM (
-                    SELECT FROM mailticket.ticket_event e
-                     WHERE e.ticket_id = t.id AND e.kind = 'reopened' AND e.counts_for IS NOT NULL
-                       AND e.created_at > now() - make_interval(mins => c.minutes)
-                     LIMIT c.most) x) ORDER BY c.n), '{}')
-              FROM unnest(%(reopen_minutes)s::int[], %(reopen_most)s::int[])
-                   WITH ORDINALITY AS c (minutes, most, n)
-             WHERE s.closed) AS reopens
+                       OR t.team_id IN (SELECT team_id FROM teams)) AS related,
+           coalesce(t.agent_id IN (SELECT id FROM sender), false)
+               OR coalesce(t.team_id IN (SELECT team_id FROM teams), false) AS by_agent,
+           CASE WHEN s.closed THEN mailticket.reopenings_of(
+                    t.id, %(reopen_minutes)s::int[], %(reopen_most)s::int[])
+                ELSE '{}' END AS reopens
       FROM wanted JOIN mailticket.ticket t ON t.id = wanted.id
       JOIN mailticket.ticket_status s ON s.class = t.class AND s.value = t.status)
 SELECT (SELECT coalesce(jsonb_agg(to_jsonb(sender) - 'by_mail'), '[]') FROM sender) AS callers,
@@ -98,22 +91,9 @@ SELECT (SELECT coalesce(jsonb_agg(to_jsonb(sender) - 'by_mail'), '[]') FROM send
          WHERE m.inbox = %(inbox)s AND m.content_hash = %(content_hash)s
            AND m.message_id = %(message_id)s AND m.id < %(message)s
          ORDER BY m.id LIMIT 1) AS earlier,
-       -- Storm caps count by our own clock, and never further than the cap: LIMIT.
-       (SELECT coalesce(array_agg((
-            SELECT count(*) FROM (
-                SELECT FROM mailticket.ticket_event e
-                 WHERE e.inbox = %(inbox)s AND e.counts_for = %(counts_for)s AND e.kind = 'created'
-                   AND e.created_at > now() - make_interval(mins => c.minutes)
-                 LIMIT c.most) x) ORDER BY c.n), '{}')
-          FROM unnest(%(sender_minutes)s::int[], %(sender_most)s::int[])
-               WITH ORDINALITY AS c (minutes, most, n)) AS made_by_sender,
-       (SELECT coalesce(array_agg((
-            SELECT count(*) FROM (
-                SELECT FROM mailticket.ticket_event e
-                 WHERE e.inbox = %(inbox)s AND e.kind = 'created' AND e.counts_for IS NOT NULL
-                   AND e.created_at > now() - make_interval(mins => c.minutes)
-                 LIMIT c.most) x) ORDER BY c.n), '{}')
-          FROM unnest(%(inbox_minutes)s::int[], %(inbox_most)s::int[])
-               WITH ORDINALITY AS c (minutes, most, n)) AS made_in_inbox,
+       mailticket.tickets_of_sender(%(inbox)s, %(counts_for)s, %(sender_minutes)s::int[],
+                                    %(sender_most)s::int[]) AS made_by_sender,
+       mailticket.tickets_of_inbox(%(inbox)s, %(inbox_minutes)s::int[],
+                                   %(inbox_most)s::int[]) AS made_in_inbox,
        EXISTS (SELECT FROM mailticket.attempt a
                 WHERE a.message = %(message)s AND a.verdict = 'held') AS released

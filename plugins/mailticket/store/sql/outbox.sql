@@ -154,7 +154,7 @@ WITH reached AS (
                 SELECT FROM mailticket.outbox o
                  WHERE o.counts_for = %(counts_for)s
                    AND o.created_at > now() - make_interval(mins => c.minutes)
-                 LIMIT c.most) x) >= c.most
+                 ORDER BY o.created_at DESC LIMIT c.most) x) >= c.most
      LIMIT 1)
 INSERT INTO mailticket.outbox (inbox, kind, message, rule, ticket_id, log_entry, smtp_conn_id,
                                sender, recipient, message_id, raw, status, counts_for, last_error)
