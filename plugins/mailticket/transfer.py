@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
 _BASE64_LINES = re.compile(
-    rb"(?:[ \t]*+[A-Za-z0-9+/]*+={0,2}[ \t]*+(?:\r?\n|\r|\Z))*(?:[A-Za-z0-9+/]{2,100}={1,2})?"
+    rb"(?:[ \t]*+[A-Za-z0-9+/]*+={0,2}[ \t]*+(?:\r?\n|\r|\Z))*+(?:[A-Za-z0-9+/]{2,100}={1,2})?"
 )
 _SOFT_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
 """Transports add blanks at the ends of lines (RFC 2045, 6.7)."""

@@ -94,6 +94,12 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "broken base64": lambda: (
         HEAD + b"Content-Transfer-Encoding: base64\r\n\r\n" + b"QUJD=\n=" * 300_000
     ),
+    "base64 with padding amid its lines": lambda: (
+        MIXED
+        + b"--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + b"QUJDRA==\r\n" * 40
+        + b"-\r\n--b--\r\n"
+    ),
     "an SVG of prologues": lambda: (
         MIXED + (b"--b\r\nContent-Type: image/svg+xml\r\n\r\n" + b" <?xml" * 1500 + b"\r\n") * 500
     ),
