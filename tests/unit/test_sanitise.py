@@ -132,6 +132,7 @@ def test_a_tracking_pixel_is_no_image() -> None:
 def test_an_image_without_a_source_is_its_alternative_text() -> None:
     assert sanitise('<img src="file:///c:/x.png" alt="Plan">').html == '<img alt="Plan">'
     assert sanitise('<img src="image001.png" onerror=x>').html == ""
+    assert sanitise('<img src="//.png">').html == ""
 
 
 def test_an_image_by_location_becomes_one_by_id() -> None:
