@@ -6,8 +6,8 @@ put off: a minute, doubled each time, an hour at most, for all who use the same 
 It is over at once when the Connection is changed, when a sign-in succeeds (that of
 ``bin/mailticket check`` too) or when a person triggers or clears a run.
 
-A task does it by ``signed_in``. A trigger, which must not block its event loop, does the same three
-calls in a thread (``asyncio.to_thread``), since each may ask the database and the token endpoint::
+A task does it by ``signed_in``; a trigger, which must not block its event loop, does it by
+``signed_in_apart``, since each of these calls may ask the database and the token endpoint::
 
     token = keeper.begin()                    # "" where there is none; raises SignInPutOff and kin
     while True:
@@ -25,7 +25,8 @@ says when the next try is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from mailticket.errors import MailServerRefusedSignIn, MailticketError, SignInRefused
@@ -64,4 +65,21 @@ def signed_in(keeper: Keeper | None, token: str, attempt: Callable[[str], T]) ->
             token = keeper.refused(token, error)
             continue
         keeper.accepted()
+        return session
+
+
+async def signed_in_apart(
+    keeper: Keeper | None, token: str, attempt: Callable[[str], Awaitable[T]]
+) -> T:
+    """Do as ``signed_in`` does on an event loop, the keeper's part in a thread."""
+    if keeper is None:
+        return await attempt(token)
+    token = await asyncio.to_thread(keeper.begin) or token
+    while True:
+        try:
+            session = await attempt(token)
+        except SignInRefused as error:
+            token = await asyncio.to_thread(keeper.refused, token, error)
+            continue
+        await asyncio.to_thread(keeper.accepted)
         return session

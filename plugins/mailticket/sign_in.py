@@ -32,11 +32,14 @@ class ConnectionKeeper:
     """Ask the endpoint even where a token is kept."""
     ask: Ask = ask
     _was_refused: bool = False
+    _was_accepted: bool = False
     _is_new: bool = False
     """Of the token that was given last: there is no better one."""
 
     def begin(self) -> str:
-        """Give a token, or ``""``."""
+        """Give a token, or ``""``; a password that was taken before needs no leave."""
+        if self._was_accepted and self.client is None:
+            return ""
         with self.database() as db:
             refusals = self._refusals(db)
             self._was_refused = refusals.ask(self.insists)
@@ -51,6 +54,7 @@ class ConnectionKeeper:
 
     def refused(self, token: str, error: MailticketError) -> str:
         """Give another token once, else raise."""
+        self._was_accepted = False
         with self.database() as db:
             refusals = self._refusals(db)
             if self.client is None or self._is_new:
@@ -63,6 +67,7 @@ class ConnectionKeeper:
 
     def accepted(self) -> None:
         """Forget a refusal, where there was one."""
+        self._was_accepted = True
         if self._was_refused:
             with self.database() as db:
                 self._refusals(db).forget()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +28,11 @@ from mailticket.errors import (
     SignInRefused,
     VaultClosed,
 )
+from mailticket.keeper import signed_in_apart
 from mailticket.oauth import OAuthClient, client_from
 from mailticket.oauth_endpoint import Answer, ask
 from mailticket.store.sealed import forget, reseal
+from mailticket.watching.imap_client import Connection
 from services.certificates import Authority, self_signed
 from services.database import Database
 from services.dovecot import Dovecot
@@ -35,6 +40,7 @@ from services.oauth_server import CLIENT, FIRST_REFRESH, SECRET, OAuthServer
 from services.post_office import PostOffice
 from services.tenant import Tenant
 
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 GRANTS = ("client_credentials", "refresh_token", "service_account")
 
 
@@ -197,6 +203,28 @@ def test_an_endpoint_that_refuses_is_not_asked_again_until_the_connection_is_cha
     assert "-x1" not in str(caught.value)
     tenant.extra = right
     tenant.sign_in()
+
+
+def test_a_watcher_on_an_event_loop_is_given_its_token_the_same_way(tenant: Tenant) -> None:
+    async def watch() -> None:
+        login = tenant.access().mailbox_login(tenant.inbox)
+
+        def attempt(token: str) -> Awaitable[Connection]:
+            with_token = replace(login, token=token)
+            return Connection.open(with_token, "INBOX", lambda _login: ssl.create_default_context())
+
+        (await signed_in_apart(login.keeper, "", attempt)).close()
+
+    asyncio.run(watch())
+    tenant.oauth.expire()
+    asyncio.run(watch())
+    assert len(tenant.oauth.forms) == 2
+    tenant.oauth.mailbox = "somebody-else"
+    tenant.oauth.expire()
+    for error in (SignInRefused, SignInPutOff):
+        with pytest.raises(error):
+            asyncio.run(watch())
+    assert len(tenant.oauth.forms) == 3
 
 
 # -- rotated ---------------------------------------------------------------------------------------

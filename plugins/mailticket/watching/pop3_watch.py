@@ -28,7 +28,7 @@ class Drop:
 
 def look(login: MailboxLogin, known_volume: str) -> Drop:
     """Sign in, and list the UIDLs unless STAT says what it said before; deletes nothing."""
-    wire = pop3_session.sign_in(pop3_session.connect(login))
+    wire = pop3_session.open_session(login)
     try:
         with pop3_session.translated("STAT", login):
             wire.begin()

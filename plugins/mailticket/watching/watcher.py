@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from mailticket.config import Inbox
 from mailticket.errors import InsecureConnection, MailboxError, MailticketError
+from mailticket.keeper import signed_in_apart
 from mailticket.mailboxes.base import Place
 from mailticket.mailboxes.login import MailboxLogin
 from mailticket.sanitise import storable
@@ -180,13 +181,22 @@ class Watcher:
             await watch_maildrop(self._look_once(login), login, self, between, self._look)
             return
         async with self.shared.turn(login):
-            connection = await Connection.open(login, inbox.mailbox, self.shared.context)
+            connection = await signed_in_apart(
+                login.keeper, login.token, self._opened(inbox, login)
+            )
         self._connection = connection
         try:
             await watch_folder(connection, self, between)
         finally:
             self._connection = None
             connection.close()
+
+    def _opened(self, inbox: Inbox, login: MailboxLogin) -> Callable[[str], Awaitable[Connection]]:
+        def opened(token: str) -> Awaitable[Connection]:
+            with_token = replace(login, token=token)
+            return Connection.open(with_token, inbox.mailbox, self.shared.context)
+
+        return opened
 
     def _look_once(self, login: MailboxLogin) -> Callable[[str], Awaitable[Drop]]:
         async def once(volume: str) -> Drop:
