@@ -44,6 +44,8 @@ class _Entry:
     comments: list[str] = field(default_factory=list)
     routes: list[str] = field(default_factory=list)
     has_at: bool = False
+    named: int = 0
+    """How many words stood before the last angle bracket."""
 
     def add(self, word: str) -> None:
         self.words.append(word)
@@ -122,8 +124,19 @@ class _Reader:
         route = _ROUTE.match(self.text, position, position + _LONGEST_ROUTE)
         if route is None:
             return 0
+        self._end_mailbox()
         self.entry.routes.append(route[0][1:-1])
+        self.entry.named = len(self.entry.words)
         return route.end()
+
+    def _end_mailbox(self) -> None:
+        """Begin another mailbox where the comma between two is missing."""
+        entry = self.entry
+        if any("@" in route for route in entry.routes):
+            following = entry.words[entry.named :]
+            del entry.words[entry.named :]
+            self._close()
+            self.entry.words = following
 
     def _special(self, mark: str, position: int) -> int:
         if mark == "(":
@@ -244,7 +257,8 @@ _TWO_WORDS = re.compile(r"[^\s.@] [^\s.@]")
 
 def _addr_spec(text: str) -> str:
     """Clean an addr-spec: no source route, no ``mailto:``, no blanks outside quotes."""
-    text = _MAILTO.sub("", _COMMENT.sub("", decode_words(text)).strip())
+    text = _COMMENT.sub("", decode_words(text)).strip()
+    text = _MAILTO.sub("", text.strip("[]") if text.startswith("[") else text)
     if ":;" in text:  # an empty group, taken for an address: <undisclosed-recipients:;@host>
         return ""
     if text.startswith("@") and ":" in text:

@@ -51,16 +51,19 @@ def failed(header: HeaderSection, parts: Sequence[Part], text: str) -> tuple[str
 
     The last is whom the mail that came back was written to: right unless it reached some of them.
     """
-    for found in (
-        _reported(parts),
-        _ADDRESS.findall(header.first("x-failed-recipients")[:5000]),
-        _in_text(header, text),
-        _nested(parts),
-        _written_to(parts, text),
-    ):
+    for found in _evidence(header, parts, text):
         if named := tuple(dict.fromkeys(found))[:_RECIPIENTS]:
             return named
     return ()
+
+
+def _evidence(header: HeaderSection, parts: Sequence[Part], text: str) -> Iterator[Iterable[str]]:
+    """Yield what each place says, the best first; what comes later is looked at only if need be."""
+    yield _reported(parts)
+    yield _ADDRESS.findall(header.first("x-failed-recipients")[:5000])
+    yield _in_text(header, text)
+    yield _nested(parts)
+    yield _written_to(parts, text)
 
 
 def _reported(parts: Sequence[Part]) -> Iterator[str]:
