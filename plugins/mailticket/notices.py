@@ -3,8 +3,8 @@
 Pure composition; the outbox is the store's, sending is ``smtp.py``'s. Two kinds of envelope:
 
 - ``forwarded_error``, ``storm`` and ``rejection_reply`` have the null sender ``<>`` (RFC 3834,
-  3.3): when they bounce nobody is told. A bounce of a forward would otherwise arrive in the inbox, be an error
-  there, be forwarded, and bounce again.
+  3.3): when they bounce nobody is told. A bounce of a forward would otherwise arrive in the inbox,
+  be an error there, be forwarded, and bounce again.
 - mails of a ticket have the inbox's address, so that a delivery report comes back and is noted on
   the ticket (SPEC 3.1). The inbox never answers automatic mail, which ends any loop.
 """

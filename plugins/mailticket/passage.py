@@ -35,7 +35,11 @@ RENEW_SECONDS = 15
 """How old a lease gets while messages are worked on one by one."""
 _SUBJECT_SHOWN = 80
 REASON_SHOWN = 500
-_LEVELS = {Verdict.FAILED: logging.ERROR, Verdict.REJECTED: logging.WARNING}
+_LEVELS = {
+    Verdict.FAILED: logging.ERROR,
+    Verdict.REJECTED: logging.WARNING,
+    Verdict.HELD: logging.WARNING,
+}
 """So that Airflow's pages can show these alone."""
 
 Counts = dict[str, Any]
