@@ -13,7 +13,7 @@ import pytest
 
 from mailticket.mailboxes.login import MailboxLogin
 from mailticket.mailboxes.tls import context_for
-from mailticket.watching import health, imap_client, imap_watch, shared, watcher
+from mailticket.watching import health, imap_client, imap_dial, imap_watch, shared, watcher
 from mailticket.watching.shared import Shared
 from mailticket.watching.watcher import Watcher
 from services.arena import Arena, MakeArena, mail
@@ -191,6 +191,26 @@ def test_where_the_server_cannot_push_a_look_finds_the_mail(
     assert arena.rows("SELECT watched_by FROM mailticket.inbox_state") == [("look",)]
 
 
+@pytest.mark.parametrize("limit", ["max_connections", "max_connections_per_login"])
+def test_a_server_that_grants_few_sessions_is_left_to_the_runs(
+    limit: str, make_arena: MakeArena, make_dovecot: Callable[..., Dovecot]
+) -> None:
+    arena = make_arena(periodicity=1)
+    arena.dovecot = make_dovecot(connections=1)
+    arena.extra = f'{{"tls": "none", "{limit}": 1}}'
+
+    async def test(bells: Bells) -> None:
+        await bells.settled()
+        for _ in range(2):
+            arena.deliver(mail())
+            assert await bells.next() == "1 new message"
+            await bells.run()
+        await bells.none()
+
+    watched(test, arena)
+    assert len(arena.status()) == 2
+
+
 def test_a_server_that_is_restarted_is_watched_again_and_nobody_is_told(
     make_arena: MakeArena, make_dovecot: Callable[..., Dovecot]
 ) -> None:
@@ -264,7 +284,7 @@ def test_a_line_that_fell_silent_is_noticed(
     make_arena: MakeArena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imap_watch, "RENEWAL", 1.0)
-    monkeypatch.setattr(imap_client, "COMMAND_SECONDS", 1.0)
+    monkeypatch.setattr(imap_dial, "COMMAND_SECONDS", 1.0)
     monkeypatch.setattr(health, "_PASSING", (0.1,))
     arena = make_arena()
     with FaultyProxy(arena.dovecot.port, "hang", 10**9) as proxy:

@@ -31,7 +31,7 @@ def stack(airflow_stack: AirflowStack, server: Dovecot) -> Iterator[AirflowStack
     airflow_stack.configure("support", active=False)
     airflow_stack.connect(INBOX, port=server.port, password=server.password)
     person = {"unknown_caller": "create_person", "person_defaults": {"org_id": "Acme"}}
-    airflow_stack.configure(INBOX, periodicity=5, **person)
+    airflow_stack.configure(INBOX, periodicity=5, cap_tickets_per_sender=[], **person)
     eventually(lambda: INBOX in airflow_stack.watchers(), "its trigger")
     yield airflow_stack
     airflow_stack.remove(INBOX)

@@ -39,6 +39,8 @@ class Arena:
     """Another one than Dovecot's: for what stands between."""
     password: str = ""
     """Another one than Dovecot's."""
+    extra: str = '{"tls": "none"}'
+    """What the Connection's Extra says."""
     wrap: Callable[[Outside], Outside] = lambda outside: outside
     """Puts something between a pass and the servers that it reaches."""
     store: Callable[..., Store] = Store
@@ -62,7 +64,7 @@ class Arena:
                 login=self.user,
                 password=self.password or self.dovecot.password,
                 schema=None,
-                extra='{"tls": "none"}',
+                extra=self.extra,
             )
         raise KeyError(conn_id)
 

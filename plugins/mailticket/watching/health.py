@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailticket.errors import (
-    MailboxUnavailable,
-    MailticketError,
-    SignInRefused,
-    StoreUnavailable,
-)
+from mailticket.errors import MailboxUnavailable, MailticketError, StoreUnavailable
 
 TOLD_AFTER = 60.0
 """Seconds for which a mailbox may be away untold: servers are restarted."""
 _PASSING = (2, 5, 10, 20, 40, 60, 120, 300)
 _LASTING = (60, 120, 300, 600)
-_REFUSED = (300, 900, 1800, 3600)
-"""Seconds until the next try: what passes, what somebody has to mend, what locks accounts."""
+"""Seconds until the next try: what passes, what somebody has to mend.
+
+A sign-in that was refused is put off for longer by its keeper, which is asked again.
+"""
 
 
 @dataclass(slots=True)
@@ -54,8 +51,6 @@ class Health:
 
 def _pause(error: MailticketError, tries: int) -> float:
     steps = _PASSING if error.transient else _LASTING
-    if isinstance(error, SignInRefused):
-        steps = _REFUSED
     pause = float(steps[min(tries, len(steps) - 1)])
     asked = error.retry_after if isinstance(error, MailboxUnavailable) else None
     return max(pause, asked or 0.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Self
@@ -17,22 +16,15 @@ from mailticket.errors import (
     MailticketError,
     SignInRefused,
 )
-from mailticket.mailboxes import dialing, sasl, server_words, tls
+from mailticket.mailboxes import sasl, server_words
 from mailticket.mailboxes.base import Place
 from mailticket.mailboxes.imap_answer import folder_on_wire, quoted
 from mailticket.mailboxes.login import MailboxLogin
-from mailticket.watching.imap_wire import COMPLAINTS, LOST, WOKEN, Client, Unwelcome, Wire
+from mailticket.watching.imap_dial import Contexts, connected, secured, translated
+from mailticket.watching.imap_wire import LOST, WOKEN, Client, Unwelcome, Wire
 
-COMMAND_SECONDS = 30.0
 _NUMBER = re.compile(rb"\[(UIDVALIDITY|UIDNEXT) (\d{1,19})\]", re.IGNORECASE)
 _EXISTS = re.compile(rb"(\d{1,19}) EXISTS", re.IGNORECASE)
-# A peer that is gone shows within two minutes.
-_KEEPALIVE = (
-    (socket.TCP_KEEPIDLE, 60),
-    (socket.TCP_KEEPINTVL, 15),
-    (socket.TCP_KEEPCNT, 4),
-)
-Contexts = Callable[[MailboxLogin], ssl.SSLContext]
 
 
 class Connection:
@@ -141,7 +133,7 @@ class Connection:
         self._wire.loop.call_later(5, transport.abort)
 
     async def _do(self, step: str, work: Awaitable[Any]) -> Any:
-        async with _translated(step, self._login):
+        async with translated(step, self._login):
             return await work
 
     # -- refusals ----------------------------------------------------------------------------------
@@ -157,8 +149,8 @@ class Connection:
 
     @classmethod
     async def open(cls, login: MailboxLogin, folder: str, contexts: Contexts) -> Self:
-        """Connect, encrypt and sign in."""
-        wire = await _connected(login, contexts)
+        """Connect, encrypt and sign in; whether it is the time, the login's keeper knows."""
+        wire = await connected(login, contexts)
         connection = cls(login, folder, wire)
         try:
             await connection._greeted()
@@ -172,7 +164,7 @@ class Connection:
 
     async def _greeted(self) -> None:
         try:
-            async with _translated("greeting", self._login, self._login.timeout):
+            async with translated("greeting", self._login, self._login.timeout):
                 await self._wire.greeted
         except Unwelcome as error:
             said = server_words.readable(error.line).removeprefix("* BYE").strip()
@@ -189,7 +181,7 @@ class Connection:
         answer = await self._do("STARTTLS", self._wire.starttls())
         if answer.result != "OK":
             raise MailboxUnavailable(f"{self._login.server} refuses STARTTLS: {_words(answer)}")
-        self._wire.transport = await _secured(self._login, self._wire, context)
+        self._wire.transport = await secured(self._login, self._wire, context)
         await self._do("CAPABILITY", self._wire.capability())
 
     async def _sign_in(self) -> None:
@@ -223,86 +215,6 @@ class Connection:
         if "AUTH=PLAIN" in offered:
             return "PLAIN"
         raise SignInRefused(f"{login.server} accepts no password on this connection")
-
-
-async def _connected(login: MailboxLogin, contexts: Contexts) -> Wire:
-    loop = asyncio.get_running_loop()
-    async with _translated("connecting", login, login.timeout):
-        addresses = await asyncio.to_thread(dialing.resolve, login)
-        connection = await _dialled(login, addresses)
-        encrypted = login.tls == "implicit"
-        wire = Wire(loop)
-        try:
-            await loop.create_connection(
-                lambda: wire,
-                sock=connection,
-                ssl=contexts(login) if encrypted else None,
-                server_hostname=login.host if encrypted else None,
-            )
-        except BaseException:
-            connection.close()
-            raise
-        return wire
-
-
-async def _dialled(login: MailboxLogin, addresses: list[dialing.Address]) -> socket.socket:
-    """Connect to the first address that answers."""
-    failure: OSError | None = None
-    for family, address in addresses:
-        connection = socket.socket(family, socket.SOCK_STREAM)
-        connection.setblocking(False)
-        try:
-            await asyncio.get_running_loop().sock_connect(connection, address)
-        except OSError as error:
-            connection.close()
-            failure = error
-            continue
-        except BaseException:
-            connection.close()
-            raise
-        _keep_alive(connection)
-        return connection
-    raise dialing._unreached(  # noqa: SLF001 - said as a run says it
-        login, failure or OSError("it has no address")
-    )
-
-
-def _keep_alive(connection: socket.socket) -> None:
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in _KEEPALIVE:
-        connection.setsockopt(socket.IPPROTO_TCP, option, value)
-
-
-async def _secured(login: MailboxLogin, wire: Wire, context: ssl.SSLContext) -> Any:
-    async with _translated("TLS handshake", login, login.timeout):
-        loop = asyncio.get_running_loop()
-        return await loop.start_tls(wire.transport, wire, context, server_hostname=login.host)
-
-
-@contextlib.asynccontextmanager
-async def _translated(
-    step: str, login: MailboxLogin, seconds: float | None = None
-) -> AsyncIterator[None]:
-    """Let only errors of our own out, after so many seconds at the latest."""
-    seconds = seconds or COMMAND_SECONDS
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except MailticketError:
-        raise
-    except TimeoutError:
-        raise MailboxUnavailable(
-            f"{login.server} did not answer within {seconds:g} s ({step})"
-        ) from None
-    except ssl.SSLEOFError as error:
-        raise MailboxUnavailable(f"{login.server} broke off ({step}): {error}") from None
-    except ssl.SSLError as error:
-        raise tls.explain(error, login) from None
-    except COMPLAINTS as error:
-        words = server_words.blanked(server_words.readable(str(error)), login)
-        backoff = server_words.backoff(words)
-        raise MailboxUnavailable(f"{login.server} broke off ({step}): {words}", backoff) from None
 
 
 def _heard(command: asyncio.Future[Any]) -> None:

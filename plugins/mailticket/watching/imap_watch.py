@@ -56,6 +56,11 @@ async def watch_folder(connection: Connection, watched: Watched, between: float)
             await connection.stirs(between, lambda: False)
 
 
+async def look_once(connection: Connection, watched: Watched) -> None:
+    """Look at a folder on a connection that is not kept."""
+    watched.see(await _sight(connection, watched, await connection.place()), "look")
+
+
 async def _told(connection: Connection, watched: Watched, place: Place, seconds: float) -> None:
     """Look again each time something is pushed, until the IDLE is to be renewed."""
     loop = asyncio.get_running_loop()

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailticket.config import Inbox
@@ -20,7 +20,7 @@ from mailticket.store.watching import Marks, Watching
 from mailticket.watching.doorbell import Doorbell
 from mailticket.watching.health import Health
 from mailticket.watching.imap_client import Connection
-from mailticket.watching.imap_watch import watch_folder
+from mailticket.watching.imap_watch import look_once, watch_folder
 from mailticket.watching.pop3_watch import Drop, look, watch_maildrop
 from mailticket.watching.shared import Shared
 from mailticket.watching.sights import NOTHING_NEW, Sight
@@ -31,6 +31,8 @@ _REREAD = 480.0
 """Seconds after which a Connection that works is read again."""
 _MENDED = 30.0
 """Seconds after which one that does not work is: somebody may have mended it."""
+_IN_TURN = 0.5
+"""Seconds between two looks at whether a run wants the mailbox's only session."""
 _WHY = {
     "settle": "a ticket was closed",
     "send": "mail waits to be sent",
@@ -101,9 +103,9 @@ class Watcher:
 
     @property
     def is_waiting(self) -> bool:
-        """Tell whether a run was asked for that has not come yet, or one is at work on a maildrop.
+        """Tell whether a run was asked for that has not come yet.
 
-        A maildrop is locked by who reads it; a folder may be watched meanwhile.
+        Where a mailbox takes one session at a time, also whether a run is at work.
         """
         now, marks = time.monotonic(), self._marks
         asked = self._for_mail.is_waiting(now, marks.fetched)
@@ -112,7 +114,11 @@ class Watcher:
     @property
     def wants_marks(self) -> bool:
         """Tell whether it matters how far the runs are."""
-        return self.is_waiting or self._for_rows.is_waiting(time.monotonic(), self._marks.finished)
+        return (
+            self._is_locked
+            or self.is_waiting
+            or self._for_rows.is_waiting(time.monotonic(), self._marks.finished)
+        )
 
     def told(self, asks: Mapping[str, str], marks: Marks | None) -> None:
         """Take what the poll found; look at the mailbox again when a run has been there."""
@@ -175,28 +181,60 @@ class Watcher:
                 await self._failed(MailboxError(f"{type(error).__name__}: {error}"), login)
 
     async def _watch(self, inbox: Inbox, login: MailboxLogin) -> None:
+        """Watch in the way that protocol and server allow, until something is to be begun anew."""
         between = float(inbox.periodicity)
-        self._is_locked = login.protocol == "pop3"
-        if self._is_locked:
+        self._is_locked = login.protocol == "pop3" or login.limits.of_login == 1
+        if login.protocol == "pop3":
             await watch_maildrop(self._look_once(login), login, self, between, self._look)
-            return
+        elif login.limits.of_server:
+            await self._look_now_and_then(inbox, login)
+        elif self._is_locked:
+            await self._watch_in_turn(inbox, login)
+        else:
+            async with self._connected(inbox, login) as connection:
+                await watch_folder(connection, self, between)
+
+    async def _look_now_and_then(self, inbox: Inbox, login: MailboxLogin) -> None:
+        """Keep no connection: the server grants so many, and the runs need them."""
+        while await self.is_current():
+            if not self.is_waiting:
+                async with self._connected(inbox, login) as connection:
+                    await look_once(connection, self)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(inbox.periodicity):
+                    await self._look.wait()
+            self._look.clear()
+
+    async def _watch_in_turn(self, inbox: Inbox, login: MailboxLogin) -> None:
+        """Leave the mailbox's only session to a run while one was asked for or is at work."""
+        while self.is_waiting:  # noqa: ASYNC110  time alone may end it
+            await asyncio.sleep(_IN_TURN)
+        async with self._connected(inbox, login) as connection:
+            watching = asyncio.create_task(watch_folder(connection, self, inbox.periodicity))
+            try:
+                while not (watching.done() or self.is_waiting):
+                    await asyncio.wait({watching}, timeout=_IN_TURN)
+            finally:
+                watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+
+    @contextlib.asynccontextmanager
+    async def _connected(self, inbox: Inbox, login: MailboxLogin) -> AsyncIterator[Connection]:
+        """Sign in when the login's keeper and the others on this server let us."""
+
+        async def opened(token: str) -> Connection:
+            with_token = replace(login, token=token)
+            return await Connection.open(with_token, inbox.mailbox, self.shared.context)
+
         async with self.shared.turn(login):
-            connection = await signed_in_apart(
-                login.keeper, login.token, self._opened(inbox, login)
-            )
+            connection = await signed_in_apart(login.keeper, login.token, opened)
         self._connection = connection
         try:
-            await watch_folder(connection, self, between)
+            yield connection
         finally:
             self._connection = None
             connection.close()
-
-    def _opened(self, inbox: Inbox, login: MailboxLogin) -> Callable[[str], Awaitable[Connection]]:
-        def opened(token: str) -> Awaitable[Connection]:
-            with_token = replace(login, token=token)
-            return Connection.open(with_token, inbox.mailbox, self.shared.context)
-
-        return opened
 
     def _look_once(self, login: MailboxLogin) -> Callable[[str], Awaitable[Drop]]:
         async def once(volume: str) -> Drop:
