@@ -76,6 +76,12 @@ def test_two_inboxes_that_mail_to_one_recipient_at_once_pass_no_cap(
         each.smtp = arena.smtp
         errors(each, 5)
         each.steps("r", "fetch", "filter", "parse", "upsert_ticket")
+    arena.rows(
+        "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$"
+        " BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END $$;"
+        "CREATE TRIGGER slowly AFTER INSERT ON mailticket.outbox"
+        " FOR EACH ROW EXECUTE FUNCTION slowly()"
+    )
     passes = [threading.Thread(target=each.steps, args=("r", "forward_errors")) for each in inboxes]
     for one in passes:
         one.start()

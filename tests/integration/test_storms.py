@@ -170,7 +170,7 @@ def test_two_inboxes_that_reopen_one_ticket_at_once_pass_no_cap(
     # Whoever comes first holds the ticket until somebody has closed it again.
     arena.rows(
         "CREATE FUNCTION close_again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " IF NEW.kind IN ('reopened', 'updated') THEN PERFORM pg_sleep(0.05);"
+        " IF NEW.kind IN ('reopened', 'updated') THEN PERFORM pg_sleep(1);"
         " UPDATE mailticket.ticket SET status = 'closed' WHERE id = NEW.ticket_id; END IF;"
         " RETURN NEW; END $$;"
         "CREATE TRIGGER close_again AFTER INSERT ON mailticket.ticket_event"
