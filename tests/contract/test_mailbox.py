@@ -1,4 +1,4 @@
-"""The same behaviour of every kind of mailbox: in memory, IMAP on two servers, POP3."""
+"""The same behaviour of every kind of mailbox: in memory, IMAP on three servers, POP3 on two."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from demo.ports import LOOPBACK, free_ports, wait_until_open
 from mailticket.errors import FolderMissing, MessageGone
 from mailticket.mailboxes.base import Mailbox, Settlement
 from mailticket.mailboxes.login import MailboxLogin
+from services.cyrus import Cyrus, is_there
 from services.dovecot import Dovecot
 from services.mailbox_kinds import InMemory, Kind, OverImap, OverPop3
 
@@ -40,12 +41,25 @@ def mail_devel() -> Iterator[int]:
         server.wait(10)
 
 
-@pytest.fixture(params=["memory", "dovecot", "mail-devel", "pop3"])
+@pytest.fixture(scope="module")
+def cyrus() -> Iterator[Cyrus]:
+    """Give a Cyrus, the third real server."""
+    if not is_there():
+        pytest.skip("no Cyrus in .cache/cyrus: bin/test unpacks it there")
+    server = Cyrus()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(params=["memory", "dovecot", "mail-devel", "cyrus", "pop3", "cyrus-pop3"])
 def kind(request: pytest.FixtureRequest) -> Kind:
     return make_kind(request)
 
 
-@pytest.fixture(params=["memory", "dovecot", "mail-devel"])
+@pytest.fixture(params=["memory", "dovecot", "mail-devel", "cyrus"])
 def with_folders(request: pytest.FixtureRequest) -> Kind:
     """Give the kinds with folders, UIDs in numbers and dates of arrival."""
     return make_kind(request)
@@ -58,6 +72,10 @@ def make_kind(request: pytest.FixtureRequest) -> Kind:
     if request.param == "mail-devel":
         port = request.getfixturevalue("mail_devel")
         return OverImap(MailboxLogin(LOOPBACK, port, user, "secret", tls="none"))
+    if request.param.startswith("cyrus"):
+        third: Cyrus = request.getfixturevalue("cyrus")
+        login = MailboxLogin(third.host, third.port, user.partition("@")[0], "any", tls="none")
+        return OverPop3(login, third.pop3_port) if "pop3" in request.param else OverImap(login)
     server: Dovecot = request.getfixturevalue("dovecot")
     login = MailboxLogin(server.host, server.port, user, server.password, tls="none")
     return OverPop3(login, server.pop3_port) if request.param == "pop3" else OverImap(login)

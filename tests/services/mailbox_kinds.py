@@ -79,7 +79,7 @@ class OverImap:
 
 @dataclass
 class OverPop3(OverImap):
-    """A Dovecot's maildrop: read by POP3, looked at from outside by IMAP."""
+    """A maildrop of Dovecot or Cyrus: read by POP3, looked at from outside by IMAP."""
 
     pop3_port: int = 0
 
@@ -87,4 +87,5 @@ class OverPop3(OverImap):
         return open_mailbox(replace(self.login, port=self.pop3_port, protocol="pop3"), folder)
 
     def remove(self, uid: str) -> None:
-        super().remove(str(int(uid[:8], 16)))  # Dovecot's UIDL begins with the UID in hex
+        # Dovecot's UIDL begins with the UID in hex, Cyrus's ends with it.
+        super().remove(uid.rpartition(".")[2] if "." in uid else str(int(uid[:8], 16)))
