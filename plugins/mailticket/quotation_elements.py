@@ -118,7 +118,8 @@ class _Elements:
         name = attributes.get("name") or ""
         style = attributes.get("style") or ""
         if tag == "blockquote":
-            if _ends(classes, _GMAIL_QUOTE) and self._is_made_by_button(at):
+            cited = (attributes.get("cite") or "").startswith(("http:", "https:"))
+            if (cited or _ends(classes, _GMAIL_QUOTE)) and self._is_senders_own(at):
                 return False
             return self._blockquote(at, style, bare=_BARE.issuperset(attributes))
         if tag == "hr":
@@ -142,8 +143,8 @@ class _Elements:
         rows = self.tree.rows_between(at, self.tree.ends[at])
         return range(bisect_left(self.shown, rows.start), bisect_left(self.shown, rows.stop))
 
-    def _is_made_by_button(self, at: int) -> bool:
-        """Tell Gmail's button for quotations from a reply: no container, no introduction."""
+    def _is_senders_own(self, at: int) -> bool:
+        """Tell Gmail's button and pages on the web from a reply: no container, no introduction."""
         if at < self.open_until:
             return False
         return not self._is_introduced(at) and not self._begins_introduced(at)

@@ -141,7 +141,7 @@ def _is_header_block(block: _Block, marked: bool, line: str) -> bool:
     if block.has("from", "sent"):
         return dated or block.has("to") or block.has("subject")
     if block.has("from", "date"):
-        return dated and (marked or address or block.has("subject"))
+        return dated and (marked or address or block.has("to", "subject"))
     if block.has("from", "to", "subject"):
         return address or marked
     if block.has("date", "to") and address and _STAMP.search(block.when):

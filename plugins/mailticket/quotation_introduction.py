@@ -30,6 +30,9 @@ _MOST_WORDS_OF_NAME = 7
 _MOST_LITTLE_WORDS = 8
 """Words of an introduction that are neither a name nor its verb: months, "at", "o'clock"."""
 
+_MOST_WORDS_OF_ZONE = 2
+"""Words behind a clock: "p.m.", "o'clock", a zone of time."""
+
 _CLOCK = re.compile(r"(?<![\d.:])\d{1,2} ?[:.h∶] ?\d{2}(?![\d.])")
 _DATE = re.compile(
     r"(?<!\d)(?:19|20)\d\d(?!\d)|(?<!\d)\d{1,4}[./-] ?\d{1,2}[./-] ?\d{1,4}|\d ?[年년]|\d ?[月월]"
@@ -49,7 +52,11 @@ _DATE_FIRST = re.compile(
     re.IGNORECASE,
 )
 _GMT_INTRODUCTION = re.compile(r"\d{4}-\d\d?-\d\d? \d\d?:\d\d GMT[+-]\d\d?:?\d\d ")
-_DATE_AND_ADDRESS = re.compile(r"\d{4}[/-]\d{1,2}[/-]\d{1,2} [^<>]{1,100}<[^<>@ ]+@[^<>@ ]+>:?$")
+_DATE_AND_ADDRESS = re.compile(r"\d{4}[/-]\d{1,2}[/-]\d{1,2} [^<>]{1,100}< ?[^<>@ ]+@[^<>@ ]+>:?$")
+_ADDRESS_ALONE = re.compile(r"[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+ $")
+_ARTICLE = re.compile(
+    r"(?:the|an?|der|die|das|eine?|les?|une?|el|los|las|il|lo|gli|um|uma|het|een)(?!\w)",
+)
 _LITTLE_WORD = re.compile(r"(?<![\w@.<])[^\W\d_A-ZÀ-ÖØ-Þ]\w*(?![\w@])")
 
 
@@ -80,7 +87,7 @@ class Span:
 def ends_like_introduction(line: str) -> bool:
     """Tell whether a plain line may be the last one of an introduction."""
     return (
-        line.endswith((":", "--", "..."))
+        line.endswith((":", "--", "...", ">"))
         or line.rstrip(OUTER_DASHES + ".…\"'").endswith(":")
         or bool(_GMT_INTRODUCTION.match(line) or _DATE_AND_ADDRESS.match(line))
     )
@@ -214,7 +221,9 @@ def _last_verb(text: str) -> re.Match[str] | None:
 def _rank_with_verb(text: str, verb: re.Match[str]) -> tuple[Introduction, bool]:
     clock, mail = bool(_CLOCK.search(text)), bool(_MAIL.search(text))
     dated = clock or bool(_DATE.search(text))
-    certain = ((clock and bool(_DATE.search(text))) or "<" in text) and not _is_prose(text, verb)
+    told = (clock and bool(_DATE.search(text))) or "<" in text
+    told = told or bool(_ADDRESS_ALONE.match(text[: verb.start()]))
+    certain = told and not _is_prose(text, verb)
     if dated and _starts_dated(text):
         return Introduction.DATED, certain
     if dated and mail:
@@ -229,8 +238,21 @@ def _is_prose(text: str, verb: re.Match[str]) -> bool:
     rest = text[verb.end() :]
     if len(text) > _LONGEST_INTRODUCTION or _tells_of_himself(text):
         return True
+    if "@" not in text and _is_about_a_thing(text, verb):
+        return True
     named = _MAIL.search(rest) or _DATE.search(rest)
     return len(rest.split()) > _MOST_WORDS_OF_NAME and not named
+
+
+def _is_about_a_thing(text: str, verb: re.Match[str]) -> bool:
+    """Tell whether an article opens the name, or more words follow date and verb than a zone."""
+    digits = [at for at, character in enumerate(text) if character.isdigit()]
+    before = [at for at in digits if at < verb.start()]
+    name = text[before[-1] + 1 : verb.start()] if before else ""
+    if _ARTICLE.match(name.lstrip(" ,.")) or _ARTICLE.match(text[verb.end() :].lstrip()):
+        return True
+    tail = text[digits[-1] + 1 :] if digits and digits[-1] > verb.end() else ""
+    return sum(1 for _ in _LITTLE_WORD.finditer(tail)) > _MOST_WORDS_OF_ZONE
 
 
 def _tells_of_himself(text: str) -> bool:

@@ -154,8 +154,9 @@ FIRST_PERSON = (
     r"I|me|my|we|us|our|ich|mir|mich|meine?[mnrs]?|wir|uns|unsere?[mnrs]?|je|j'ai|j’ai|m'a|m’a|moi"
     r"|mon|nous|notre|yo|mi|he|hemos|nos|nosotros|nuestr[oa]|io|ho|mio|mia|noi|nostr[oa]|eu|meu"
     r"|minha|nosso|nossa|ik|mij|mijn|wij|ons|onze|ja|mnie|mój|nam|nasz\w*|jag|mig|min|jeg|meg|vi|oss"
+    r"|[Yy]ou|[Yy]our|[Vv]ous|[Vv]otre|usted|você|jij|[Вв]ы|[Яя]|[Мм]ы"
 )
-"""Somebody who tells of himself introduces his own words: case counts, names are capitalised."""
+"""Who tells of himself, or speaks to the reader, introduces his own words; case counts."""
 
 ORIGINAL_MESSAGE = (
     "original message|original email|original appointment|reply message|originalmessage"

@@ -71,12 +71,13 @@ def old_lines(lines: Sequence[Line], built_in: BuiltIn = BuiltIn()) -> Old:
     """
     body = _Body(lines, built_in)
     end = body.start_of_old_message()
-    spans = tuple(body.introductions(end))
+    spans = tuple(span for span in body.introductions(end) if not body.is_announced(span, end))
     if body.is_forwarded(spans, end):
         return Old(frozenset(), len(lines))
-    for stop in (body.start_of_unmarked_quote(spans, end), end):
+    unmarked = body.start_of_unmarked_quote(spans, end)
+    for stop, introducing in ((unmarked, spans), (end, body.above_quotes(spans, end))):
         stop_above = body.with_separators_above(stop)
-        old = body.quotes(spans) | set(range(stop_above, len(lines)))
+        old = body.quotes(introducing) | set(range(stop_above, len(lines)))
         if any(body.matters(at) for at in range(len(lines)) if at not in old):
             return Old(frozenset(old), stop_above)
     return Old(frozenset(), len(lines))
@@ -209,6 +210,19 @@ class _Body:
             if not stray or stray[-1] < span.first:
                 return span.first
         return end
+
+    def above_quotes(self, spans: Sequence[Span], end: int) -> tuple[Span, ...]:
+        """Leave out introductions below which the sender's own words may stand."""
+        return tuple(span for span in spans if self._is_above_quote(span, end))
+
+    def _is_above_quote(self, span: Span, end: int) -> bool:
+        at = self.next[span.last]
+        return at >= end or self._quote_at(at) or self.lines[span.last].attribution
+
+    def is_announced(self, span: Span, end: int) -> bool:
+        """Tell whether the sender's words, up to a colon, lead to an introduction he pasted."""
+        above = self.plain[span.first - 1] if span.first else ""
+        return above.endswith(":") and not self._is_above_quote(span, end)
 
     def quotes(self, spans: Sequence[Span]) -> set[int]:
         """Give the numbers of all quoted lines and of those that introduce them."""

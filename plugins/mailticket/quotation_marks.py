@@ -20,6 +20,8 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _GROUPWISE = re.compile(r">>> .{1,200}\d[:.]\d\d.{0,20} >>>$")
 _QUOTE_SIGN = re.compile(r"[ \t]{0,3}>")
 _TAIL_OF_INTRODUCTION = re.compile(r"> ?[^>]{0,40}:$")
+_GLUED_ORIGINAL = re.compile(r"[-_=*]{4,} ?([^-_=*]{5,60}?) ?[-_=*]{4,}[^\W\d_]")
+"""``---- Original Message ----From: …``, as HTML that lost its line breaks says."""
 _DAVID = "original message processed by david"
 _ORIGINAL = frozenset(languages.ORIGINAL_MESSAGE.split("|"))
 _FORWARDED = frozenset(languages.FORWARDED_MESSAGE.split("|"))
@@ -55,6 +57,9 @@ def is_original_message(line: str) -> bool:
         return _GROUPWISE.match(line) is not None
     if line.strip("[*> ").lower().startswith(_DAVID):
         return len(line) < _LONGEST_MARK
+    glued = _GLUED_ORIGINAL.match(line)
+    if glued is not None:
+        return _folded(glued[1]) in _ORIGINAL
     return len(line) < _LONGEST_MARK and _between_dashes(line).strip(":[]| ") in _ORIGINAL
 
 

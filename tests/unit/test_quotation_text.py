@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+from html import escape
 from pathlib import Path
 
 import pytest
 
-from mailticket.quotation import Cut, new_part_of_text
+from mailticket.quotation import Cut, new_part_of_html, new_part_of_text
 
 MAILS = tomllib.loads(
     (Path(__file__).parents[1] / "messages/quotation/text_replies.toml").read_text("utf-8")
@@ -22,6 +23,23 @@ def test_the_new_part_is_what_the_sender_wrote(mail: dict[str, str]) -> None:
         return
     assert cut.kept.split("\n") == mail["kept"].split("\n")
     assert sorted((cut.kept + "\n" + cut.cut).split()) == sorted(mail["text"].split())
+
+
+ORDINARY: list[str] = tomllib.loads(
+    (Path(__file__).parents[1] / "messages/quotation/ordinary_words.toml").read_text("utf-8")
+)["texts"]
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+@pytest.mark.parametrize("above", ["", "Dear Ann,\n\n", "It does not work.\n\nBob\n\n"])
+def test_ordinary_words_are_not_taken_for_the_start_of_a_quote(text: str, above: str) -> None:
+    assert new_part_of_text(above + text) == Cut(above + text)
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_words_in_html_are_not_taken_for_the_start_of_a_quote(text: str) -> None:
+    html = "<p>Dear Ann,</p>" + "".join(f"<p>{escape(line)}</p>" for line in text.split("\n"))
+    assert new_part_of_html(html) == Cut(html)
 
 
 STABLE = [mail for mail in MAILS if mail.get("again", True)]
