@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable  # noqa: TID251
@@ -48,9 +48,8 @@ class MailTrigger(BaseEventTrigger):
         rings = Watcher(self.inbox, shared(in_airflow)).rings()
         try:
             async for why in rings:
-                yield TriggerEvent(  # type: ignore[no-untyped-call]
-                    {"inbox": self.inbox, "why": why[:500]}
-                )
+                rung = {"inbox": self.inbox, "why": why[:500], "at": datetime.now(UTC).isoformat()}
+                yield TriggerEvent(rung)  # type: ignore[no-untyped-call]
         finally:
             await rings.aclose()
 

@@ -13,7 +13,7 @@ import psycopg2  # noqa: TID251 -- it stands in the way of a task
 import pytest
 
 from demo.home import CLONE
-from services.airflow_stack import WRONG_PASSWORD, AirflowStack, eventually, process_of
+from services.airflow_stack import WRONG_PASSWORD, AirflowStack, Run, eventually, process_of
 
 pytestmark = pytest.mark.slow
 
@@ -98,7 +98,7 @@ def test_a_typo_stops_one_inbox_and_says_where_and_what_is_allowed(
 
     airflow_stack.configure("support", closed_ticket=None, periodicty=None)
     mended = airflow_stack.until_dag(SUPPORT, lambda dag: "reopne" not in dag["doc_md"], "mended")
-    assert mended["timetable_summary"] == "0:00:05"
+    assert mended["timetable_summary"].startswith("Asset or ")
     assert airflow_stack.decided(waiting)["verdict"] == "create"
 
 
@@ -113,7 +113,7 @@ def test_a_variable_that_is_no_json_leaves_the_last_valid_version(
     assert airflow_stack.decided(message)["verdict"] == "create"
     in_force = airflow_stack.inbox_dag("support")
     assert in_force is not None
-    assert in_force["timetable_summary"] == "0:00:05"
+    assert in_force["timetable_summary"].startswith("Asset or ")
     airflow_stack.configure("support")
     airflow_stack.until_dag(STATIC, lambda dag: "no faults" in dag["doc_md"], "mended")
 
@@ -231,20 +231,26 @@ def test_a_worker_killed_amid_a_batch_makes_no_ticket_twice_and_loses_none(
 def test_a_refused_password_fails_at_once_and_an_unreachable_server_after_retries(
     airflow_stack: AirflowStack,
 ) -> None:
-    refused = airflow_stack.ended("locked", airflow_stack.runs("locked")[-1]["dag_run_id"])
+    refused = first_run(airflow_stack, "locked")
     assert (refused.state, refused.tasks["fetch"]["try_number"]) == ("failed", 1)
     errors = [line for line in refused.log("fetch") if line["level"] == "error"]
     assert "locked@acme.test" in errors[0]["event"]
     assert "password" in errors[0]["event"]
     assert refused.note == "mailticket: no messages; fetch failed"
 
-    gone = airflow_stack.ended("nowhere", airflow_stack.runs("nowhere")[-1]["dag_run_id"])
+    gone = first_run(airflow_stack, "nowhere")
     assert (gone.state, gone.tasks["fetch"]["try_number"]) == ("failed", 4)
     for attempt in range(1, 5):
         errors = [line for line in gone.log("fetch", attempt) if line["level"] == "error"]
         assert "127.0.0.1:1 refused the connection" in errors[0]["event"]
         assert len(errors) == 2  # ours, and Airflow's "Task exited"
         assert not [line for line in errors if "error_detail" in line]
+
+
+def first_run(airflow_stack: AirflowStack, inbox: str) -> Run:
+    """Wait for the run that shows that an inbox cannot be watched."""
+    runs = eventually(lambda: airflow_stack.runs(inbox), f"a run of {inbox}")
+    return airflow_stack.ended(inbox, runs[-1]["dag_run_id"])
 
 
 def test_a_task_builds_one_dag_though_there_are_a_thousand_inboxes() -> None:
