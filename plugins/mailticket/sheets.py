@@ -32,6 +32,7 @@ _PART = re.compile(r"([.#])([\w-]++)")
 _CHILD = re.compile(r"\s*>\s*")
 _MEDIUM = re.compile(r"(?:only\s+)?(?:all|screen)(?:\s+and\s+(.*))?|(\(.*)", re.DOTALL)
 _MIN_WIDTH = re.compile(r"\(\s*min-(?:device-)?width\s*:\s*(\d{1,4})(?:\.\d{1,3})?px\s*\)")
+_LIGHT = re.compile(r"\(\s*prefers-color-scheme\s*:\s*light\s*\)")
 _IMPORTANT = re.compile(r"!\s*important\s*\Z", re.IGNORECASE)
 _HIDES = frozenset({"display", "visibility", "opacity", "height", "max-height", "overflow"})
 _TRANSPARENT = frozenset({"html", "*"})
@@ -158,15 +159,17 @@ def on_screen(media: str) -> bool:
 
 
 def _holds(query: str) -> bool:
-    """Tell whether a query names screens, with no condition but that they are wide enough."""
+    """Tell whether a query names screens, with no condition but that they are wide and light."""
     found = _MEDIUM.fullmatch(query)
     if found is None:
         return not query
     conditions = (found[1] or found[2] or "").split(" and ")
-    if conditions == [""]:
-        return True
-    widths = [_MIN_WIDTH.fullmatch(condition.strip()) for condition in conditions]
-    return all(width is not None and int(width[1]) <= _WIDE_SCREEN for width in widths)
+    return conditions == [""] or all(_is_so(condition.strip()) for condition in conditions)
+
+
+def _is_so(condition: str) -> bool:
+    width = _MIN_WIDTH.fullmatch(condition)
+    return int(width[1]) <= _WIDE_SCREEN if width else _LIGHT.fullmatch(condition) is not None
 
 
 # --- rules -------------------------------------------------------------------------------------

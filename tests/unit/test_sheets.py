@@ -103,6 +103,7 @@ def test_items_and_cells_that_nobody_closes_do_not_nest() -> None:
         ("", True), ("all", True), ("screen", True), ("print", False), ("print, screen", True),
         ("only screen", True), ("screen and (min-width: 600px)", True), ("(min-width:20px)", True),
         ("screen and (min-width: 2000px)", False), ("not screen", False), ("(hover)", False),
+        ("(prefers-color-scheme: light)", True), ("(prefers-color-scheme:dark)", False),
         ("screen and (min-width:1px) and (max-width:9px)", False),
     ],
 )  # fmt: skip
