@@ -15,6 +15,7 @@ from mailticket.mailboxes.login import MailboxLogin
 from mailticket.watching.imap_wire import COMPLAINTS, Wire
 
 COMMAND_SECONDS = 30.0
+_TLS_RECORD = 16 * 1024
 # A peer that is gone shows within two minutes.
 _KEEPALIVE = (
     (socket.TCP_KEEPIDLE, 60),
@@ -42,6 +43,7 @@ async def connected(login: MailboxLogin, contexts: Contexts) -> Wire:
         except BaseException:
             connection.close()
             raise
+        _shrink(wire.transport)
         return wire
 
 
@@ -78,7 +80,22 @@ async def secured(login: MailboxLogin, wire: Wire, context: ssl.SSLContext) -> A
     """Give the transport that speaks TLS from now on."""
     async with translated("TLS handshake", login, login.timeout):
         loop = asyncio.get_running_loop()
-        return await loop.start_tls(wire.transport, wire, context, server_hostname=login.host)
+        transport = await loop.start_tls(wire.transport, wire, context, server_hostname=login.host)
+        _shrink(transport)
+        return transport
+
+
+def _shrink(transport: Any) -> None:
+    """Give back most of the 256 KB that asyncio reserves for what a TLS connection reads at once.
+
+    A watcher reads a few lines an hour. Where asyncio keeps it elsewhere, it stays.
+    """
+    protocol = getattr(transport, "_ssl_protocol", None)
+    if protocol is None or not hasattr(protocol, "_ssl_buffer_view"):
+        return
+    protocol.max_size = _TLS_RECORD
+    protocol._ssl_buffer = bytearray(_TLS_RECORD)  # noqa: SLF001
+    protocol._ssl_buffer_view = memoryview(protocol._ssl_buffer)  # noqa: SLF001
 
 
 @contextlib.asynccontextmanager
