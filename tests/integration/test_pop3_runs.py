@@ -211,3 +211,31 @@ def test_a_listing_that_is_no_listing_loses_nothing(arena: Arena, server: Script
     del server.script["UIDL"]
     arena.run()
     assert titles(arena) == ["One", "Two"]
+
+
+@pytest.mark.parametrize("uidl", [b"a\0b", b"\xff\xfe", b"\x1b[2J", b"u" * 5000], ids=repr)
+def test_a_uidl_that_is_none_names_its_message_all_the_same(
+    arena: Arena, server: ScriptedPop3, uidl: bytes
+) -> None:
+    server.messages = {"a": mail("One"), "b": mail("Two")}
+    server.script["UIDL"] = many(b"1 " + uidl + b"\r\n2 b\r\n")
+    assert arena.run()[0] == {"create": 2}
+    assert arena.run()[0] == {}
+    assert titles(arena) == ["One", "Two"]
+
+
+def test_a_message_that_uidl_leaves_out_is_not_left_out(arena: Arena, server: ScriptedPop3) -> None:
+    server.messages = {"a": mail("One"), "b": mail("Two")}
+    server.script["UIDL"] = many(b"2 b\r\n")
+    assert arena.run()[0] == {"create": 2}
+    assert arena.run()[0] == {}
+
+
+@pytest.mark.parametrize("size", [b"9" * 300, b"9" * 30, b"many", b"-5"])
+def test_a_size_that_is_none_hides_no_message(
+    arena: Arena, server: ScriptedPop3, size: bytes
+) -> None:
+    server.messages = {"a": mail("One"), "b": mail("Two")}
+    server.script["LIST"] = many(b"1 " + size + b"\r\n2 200\r\n")
+    arena.run()
+    assert [row[0] for row in arena.status()] == ["One", "Two"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from demo.ports import LOOPBACK
@@ -22,6 +22,10 @@ class FaultyProxy:
     at: int
     connections: int = 1
     """So many connections meet the fault; later ones are spared."""
+    spared: int = 0
+    """So many connections before them are spared, too."""
+    steps: list[list[int]] = field(default_factory=list)
+    """Of each connection, after how many bytes the server paused: the steps of the protocol."""
     port: int = 0
 
     def __enter__(self) -> Self:
@@ -42,8 +46,10 @@ class FaultyProxy:
             except OSError:
                 return
             server = socket.create_connection((LOOPBACK, self.server_port))
-            spoil = self.connections > 0
-            self.connections -= 1
+            spoil = self.spared <= 0 < self.connections
+            self.connections -= self.spared <= 0
+            self.spared -= 1
+            self.steps.append([])
             for target, arguments in (
                 (_pass_on, (client, server)),
                 (self._back, (server, client, spoil)),
@@ -52,9 +58,11 @@ class FaultyProxy:
 
     def _back(self, server: socket.socket, client: socket.socket, spoil: bool) -> None:
         passed = 0
+        steps = self.steps[-1]
         with server, client, contextlib.suppress(OSError):
             while said := server.recv(65536):
                 at = self.at - passed
+                steps.append(passed)
                 passed += len(said)
                 if not spoil or passed <= self.at:
                     client.sendall(said)

@@ -9,8 +9,11 @@ from collections import Counter
 from mailticket.mailboxes import pop3_wire
 from mailticket.mailboxes.pop3_wire import Wire
 
-_REGULAR = re.compile(rb"(?:[0-9]{1,9} [!-~]+\r\n)*")
+_REGULAR = re.compile(rb"(?:[0-9]{1,9} [!-~]{1,200}\r\n)*")
 """What LIST and UIDL should look like (RFC 1939, 5 and 7)."""
+_LONGEST_UIDL = 200
+"""Characters; 70 are allowed, and an index of PostgreSQL takes some thousand."""
+_MOST_BYTES = 2**40
 
 
 def maildrop(wire: Wire) -> tuple[dict[str, int], dict[str, int]]:
@@ -18,7 +21,9 @@ def maildrop(wire: Wire) -> tuple[dict[str, int], dict[str, int]]:
 
     A place behind the UIDL would not do: it shifts, and the wrong message would be deleted.
     """
-    sizes = {number: int(size) for number, size in _pairs(wire, "LIST") if size.isdecimal()}
+    listed = _pairs(wire, "LIST")
+    # A size that is none hides no message.
+    sizes = {n: min(int(s), _MOST_BYTES) if s.isdecimal() else 0 for n, s in listed}
     uidls = _uidls(wire)
     names = [(number, uid) for number, uid in uidls if number in sizes]
     if len(names) == len(sizes) == len(by_uid := {uid: number for number, uid in names}):
@@ -48,10 +53,17 @@ def _pairs(wire: Wire, command: str) -> list[tuple[int, str]]:
         return list(zip(map(int, words[::2]), words[1::2], strict=True))
     lines = (line.split(None, 2) for line in answer.split(b"\r\n"))
     return [
-        (int(words[0]), words[1].decode("ascii", "backslashreplace"))
+        (int(words[0]), _printable(words[1]))
         for words in lines
         if len(words) > 1 and words[0].isdigit() and len(words[0]) < 10  # noqa: PLR2004
     ]
+
+
+def _printable(word: bytes) -> str:
+    """Write a word in printable ASCII, as it should be; too long a one by its digest."""
+    if len(word) > _LONGEST_UIDL:
+        return f"sha256-{hashlib.sha256(word).hexdigest()}"
+    return "".join(chr(byte) if 0x21 <= byte <= 0x7E else f"\\x{byte:02x}" for byte in word)  # noqa: PLR2004
 
 
 def _uidls(wire: Wire) -> list[tuple[int, str]]:
