@@ -55,6 +55,11 @@ class Program:
         """Tell whether it runs."""
         return self._running is not None and self._running.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Number of its process; 0 where there is none."""
+        return self._running.pid if self._running else 0
+
     def require_alive(self) -> None:
         """Raise ``ProgramDied`` unless it runs."""
         if self.is_alive():

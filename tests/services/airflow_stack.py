@@ -74,7 +74,7 @@ class AirflowStack:
         self.stack.stop()
 
     def _seed(self) -> None:
-        connections = [self._tickets(), self._smtp(), *map(self._mailbox, self.inboxes)]
+        connections = [self._tickets(), self._smtp(), *map(self.mailbox, self.inboxes)]
         variables = {
             "mailticket_inboxes": json.dumps(self.inboxes),
             "mailticket_settings": json.dumps({"periodicity": 3600}),
@@ -111,7 +111,8 @@ class AirflowStack:
             "extra": '{"disable_ssl": true, "disable_tls": true}',
         }
 
-    def _mailbox(self, inbox: str) -> Json:
+    def mailbox(self, inbox: str) -> Json:
+        """Say how an inbox's mailbox is reached."""
         return {
             "conn_id": f"mailticket_inbox_{inbox}",
             "conn_type": "imap",
@@ -162,7 +163,7 @@ class AirflowStack:
 
     def connect(self, inbox: str, **fields: Any) -> None:
         """Add the Connection of a new inbox, with other fields than usual."""
-        given = self._mailbox(inbox) | fields
+        given = self.mailbox(inbox) | fields
         body = given | {"connection_id": given.pop("conn_id")}
         self.call("POST", "/connections", json=body)
 

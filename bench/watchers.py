@@ -1,0 +1,208 @@
+"""What a thousand inboxes cost one Airflow: the DAG file, a run, and the watchers in a quiet hour.
+
+    .venv/bin/python bench/watchers.py [--n 1000] [--seconds 120] [--tls]
+
+Starts its own Dovecot, PostgreSQL and a whole Airflow, measures it without an inbox, then with one,
+then with all. The triggerer counts with all its processes: memory as PSS (what it would give back),
+CPU as a share of one core. The marks: at most 150 MB more than idle, and 5 % of a core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "include"), str(ROOT / "plugins"), str(ROOT / "tests")]
+
+from demo.home import Home  # noqa: E402
+from demo.stack import METADATA  # noqa: E402
+from services.airflow_stack import AirflowStack, Database, eventually  # noqa: E402
+from services.dovecot import Dovecot  # noqa: E402
+
+MANY = """
+service imap-login {{
+  service_count = 0
+  process_min_avail = 2
+  process_limit = 4
+  client_limit = {clients}
+}}
+service imap {{
+  process_limit = {clients}
+}}
+service anvil {{
+  client_limit = 9000
+}}
+service auth {{
+  client_limit = 9000
+}}
+default_client_limit = 9000
+"""
+CLOCK = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a group of processes holds and has used."""
+
+    pss_mib: float
+    cpu: float
+    threads: int
+
+
+def family(pid: int) -> Iterator[int]:
+    """Give a process and all that it started."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from family(int(child))
+
+
+def cost(pid: int) -> Cost:
+    """Add up what a process and its children cost so far."""
+    pss, cpu, threads = 0, 0.0, 0
+    for each in family(pid):
+        rollup = Path(f"/proc/{each}/smaps_rollup").read_text()
+        pss += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        cpu += (int(fields[11]) + int(fields[12])) / CLOCK
+        threads += int(fields[17])
+    return Cost(pss / 1024, cpu, threads)
+
+
+def watched_for(stack: AirflowStack, seconds: float) -> tuple[Cost, float]:
+    """Let the triggerer be for a while; give its cost at the end and its share of a core."""
+    pid = stack.stack.airflow.component("triggerer").pid
+    before = cost(pid)
+    time.sleep(seconds)
+    after = cost(pid)
+    return after, (after.cpu - before.cpu) / seconds
+
+
+def run_seconds(stack: AirflowStack, inbox: str, times: int) -> float:
+    """Give the median seconds from the start of a run to its end."""
+    taken = []
+    for _ in range(times):
+        facts = stack.run(inbox).facts
+        taken.append(float(facts["duration"]))
+    return statistics.median(taken)
+
+
+def parse_seconds(inboxes: dict[str, Any]) -> float:
+    """Time the DAG file in a process of its own, as the DAG processor reads it."""
+    script = (
+        "import time; import airflow.sdk; from mailticket import dag, watch; b = time.monotonic();"
+        " n = len(list(dag.dags())); print(time.monotonic() - b, n)"
+    )
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT / "plugins"),
+        "AIRFLOW_VAR_MAILTICKET_INBOXES": json.dumps(inboxes),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    return float(done.stdout.split()[-2])
+
+
+def measure(options: argparse.Namespace, home: Home, dovecot: Dovecot) -> None:
+    """Print the figures."""
+    person = {"unknown_caller": "create_person", "person_defaults": {"org_id": "Acme"}}
+    inboxes = {f"inbox{n:04}": dict(person) for n in range(options.n)}
+    print(f"DAG file read, 1 inbox: {parse_seconds({'one': person}):.2f} s")
+    print(f"DAG file read, {options.n} inboxes: {parse_seconds(inboxes):.2f} s")
+    stack = AirflowStack(home, {}, settings={})
+    try:
+        stack.start()
+        connections = [
+            stack.mailbox(name)
+            | {
+                "port": dovecot.imaps_port if options.tls else dovecot.port,
+                "password": dovecot.password,
+                "host": "localhost",
+                "extra": json.dumps(
+                    {"tls": "implicit", "ca": str(dovecot.authority.ca)}
+                    if options.tls
+                    else {"tls": "none"}
+                ),
+            }
+            for name in inboxes
+        ]
+        stack.seed(connections, {})
+        time.sleep(30)
+        idle, share = watched_for(stack, options.seconds)
+        print(f"triggerer without an inbox: {idle.pss_mib:.0f} MiB PSS, {share:.1%} of a core")
+        first = next(iter(inboxes))
+        stack.inboxes = {first: inboxes[first]}
+        stack.configure(first)
+        until_watched(stack, 1)
+        run_seconds(stack, first, 1)
+        print(f"a run, 1 inbox: {run_seconds(stack, first, 5):.1f} s")
+        stack.inboxes = inboxes
+        began = time.monotonic()
+        stack.configure(first)
+        until_watched(stack, options.n)
+        print(f"all watched after {time.monotonic() - began:.0f} s")
+        time.sleep(90)
+        busy, share = watched_for(stack, options.seconds)
+        print(
+            f"triggerer with {options.n}: {busy.pss_mib:.0f} MiB PSS, {share:.1%} of a core,"
+            f" {busy.threads} threads; {busy.pss_mib - idle.pss_mib:.0f} MiB more than idle"
+        )
+        print(f"a run, {options.n} inboxes: {run_seconds(stack, first, 5):.1f} s")
+        told_by_airflow(stack)
+    finally:
+        stack.stop()
+
+
+def until_watched(stack: AirflowStack, number: int) -> None:
+    """Wait until so many mailboxes are watched, and well."""
+
+    def look() -> bool:
+        [(found,)] = stack.rows(
+            "SELECT count(*) FROM mailticket.inbox_state WHERE watched_by = 'push'"
+        )
+        return bool(found >= number)
+
+    eventually(look, f"{number} watched inboxes", 900)
+
+
+def told_by_airflow(stack: AirflowStack) -> None:
+    """Print how long Airflow's own DAG processor took for the file."""
+    rows = Database(stack.stack.postgres, METADATA).rows("SELECT max(last_parse_duration) FROM dag")
+    print(f"Airflow's DAG processor, last: {rows[0][0] or 0:.2f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--n", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--tls", action="store_true", help="implicit TLS to the mail server")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        dovecot = Dovecot(
+            Path(folder) / "dovecot",
+            tls=options.tls,
+            connections=options.n + 100,
+            extra=MANY.format(clients=options.n + 200),
+        )
+        home = Home(Path(folder) / "home")
+        try:
+            dovecot.start()
+            with home.open():
+                measure(options, home, dovecot)
+        finally:
+            dovecot.close()
+
+
+if __name__ == "__main__":
+    main()
