@@ -17,7 +17,7 @@ from mailticket.errors import (
     MailboxUnavailable,
     MessageGone,
 )
-from mailticket.mailboxes import pop3_session, pop3_wire
+from mailticket.mailboxes import pop3_session, pop3_wire, server_words
 from mailticket.mailboxes.base import Fetched, Listed, Place, Settled, Settlement
 from mailticket.mailboxes.login import MailboxLogin
 from mailticket.mailboxes.pop3_maildrop import maildrop
@@ -143,8 +143,7 @@ class Pop3Mailbox:
                 wire.begin(allowance)
                 original = b"".join(wire.pieces(command.format(number)))
             except pop3_wire.error as error:
-                said = pop3_session.words_of(error, self._login)
-                return Fetched(uid, None, f"the server does not give it: {said}")
+                return Fetched(uid, None, f"the server does not give it: {self._refusal(error)}")
         self._breaks = 0
         return Fetched(uid, original)
 
@@ -169,8 +168,14 @@ class Pop3Mailbox:
         try:
             yield from wire.pieces(f"RETR {number}")
         except pop3_wire.error as error:
-            said = pop3_session.words_of(error, self._login)
+            said = self._refusal(error)
             raise MailboxError(f"{self._login.server} does not give a message: {said}") from None
+
+    def _refusal(self, error: pop3_wire.error) -> str:
+        """Give the words of an -ERR; raises ``MailboxUnavailable`` where it asks us to wait."""
+        said = pop3_session.words_of(error, self._login)
+        server_words.refuse_to_be_throttled(said, self._login)
+        return said
 
     # -- settling ------------------------------------------------------------------------------
 
@@ -203,9 +208,7 @@ class Pop3Mailbox:
             wire.begin()
             wire.short(f"DELE {number}")
         except pop3_wire.error as error:
-            return Settled(
-                uid, None, f"the server refuses: {pop3_session.words_of(error, self._login)}"
-            )
+            return Settled(uid, None, f"the server refuses: {self._refusal(error)}")
         return Settled(uid, Settlement.DELETE)
 
     def _quit(self, wire: Wire) -> str:

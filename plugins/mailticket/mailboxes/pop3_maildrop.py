@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import Counter
 
-from mailticket.mailboxes import pop3_wire
+from mailticket.mailboxes import pop3_session, pop3_wire, server_words
 from mailticket.mailboxes.pop3_wire import Wire
 
 _REGULAR = re.compile(rb"(?:[0-9]{1,9} [!-~]{1,200}\r\n)*")
@@ -67,10 +67,15 @@ def _printable(word: bytes) -> str:
 
 
 def _uidls(wire: Wire) -> list[tuple[int, str]]:
-    """Ask for UIDLs; none where the server does not know the question."""
+    """Ask for UIDLs; none where the server does not know the question.
+
+    One that cannot answer now must not be taken for one: each message would be named anew.
+    """
     try:
         return _pairs(wire, "UIDL")
-    except pop3_wire.error:
+    except pop3_wire.error as error:
+        if server_words.is_passing(pop3_session.words_of(error, wire.login)):
+            raise
         return []
 
 
