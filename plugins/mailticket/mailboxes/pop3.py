@@ -84,9 +84,13 @@ class Pop3Mailbox:
         self._drop()
         wire = pop3_session.open_session(self._login)
         self._wire = wire
-        with pop3_session.translated("listing", self._login):
-            wire.begin()
-            self._sizes, self._numbers = maildrop(wire)
+        try:
+            with pop3_session.translated("listing", self._login):
+                wire.begin()
+                self._sizes, self._numbers = maildrop(wire)
+        except BaseException:
+            self._drop()  # or the server keeps the maildrop locked for it
+            raise
         return wire
 
     def _drop(self) -> None:
