@@ -57,6 +57,7 @@ class Measuring:
 
         ``mailticket.undecided`` and ``mailticket.outbox`` (numbers of mails),
         ``mailticket.oldest_undecided`` and ``mailticket.oldest_in_outbox`` (seconds),
+        ``mailticket.stuck_in_outbox`` (mails that wait for a person),
         ``mailticket.last_look`` (seconds ago).
         """
         names = tuple(inboxes)
@@ -64,6 +65,7 @@ class Measuring:
             chain(
                 self._waiting(names, "undecided_mail", "undecided", "oldest_undecided"),
                 self._waiting(names, "waiting_mail", "outbox", "oldest_in_outbox"),
+                self._stuck(names),
                 self._looks(names),
             )
         )
@@ -76,6 +78,11 @@ class Measuring:
             row = found.get(inbox, {"n": 0, "oldest": 0.0})
             yield _gauge(number, inbox, row["n"])
             yield _gauge(age, inbox, max(0.0, row["oldest"]))
+
+    def _stuck(self, inboxes: tuple[str, ...]) -> Iterator[Measure]:
+        found = {row["inbox"]: row["n"] for row in self._db.rows("stuck_mail")}
+        for inbox in inboxes:
+            yield _gauge("stuck_in_outbox", inbox, found.get(inbox, 0))
 
     def _looks(self, inboxes: tuple[str, ...]) -> Iterator[Measure]:
         for row in self._db.rows("last_looks"):

@@ -25,7 +25,7 @@ class Watching:
     """One connection for all inboxes that a process watches."""
 
     def __init__(self, db: Database) -> None:
-        self._db = db
+        self.db = self._db = db
 
     def asks(self) -> dict[str, dict[str, str]]:
         """Give what waits for a run: inbox → what → key."""
@@ -79,6 +79,10 @@ class Watching:
     def failing(self, inbox: str, error: str, seconds: float, *, told: bool) -> None:
         """Note why a mailbox cannot be watched, and for how long already."""
         self._db.rows("inbox_failing", inbox=inbox, error=error, seconds=seconds, told=told)
+
+    def forget(self, inbox: str) -> None:
+        """Note nothing any more of an inbox that was removed."""
+        self._db.rows("forget_inbox", inbox=inbox)
 
 
 def _by_inbox(rows: Sequence[Row]) -> dict[str, dict[str, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import ssl
 import time
 from collections import defaultdict
@@ -14,10 +13,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from mailticket.airflow_access import Access
+from mailticket.airflow_metrics import give_out
 from mailticket.config import Inbox
-from mailticket.errors import MailticketError, StoreUnavailable
+from mailticket.errors import (
+    ConfigurationError,
+    ConnectionMissing,
+    MailticketError,
+    StoreOutdated,
+    StoreUnavailable,
+)
 from mailticket.mailboxes import tls
 from mailticket.mailboxes.login import MailboxLogin
+from mailticket.store.measuring import Measuring
 from mailticket.store.postgres import Database
 from mailticket.store.watching import Marks, Watching
 from mailticket.watching.variables import Variables
@@ -29,7 +36,12 @@ POLL = 2.0
 UNDECIDED_POLL = 10.0
 _WELL_NOTED = 60.0
 """Seconds after which it is noted again that a mailbox is well."""
+_FIGURES = 60.0
+"""Seconds between two times at which metrics are told how things stand."""
 _WITHOUT_DATABASE = 5.0
+_AWAY = (StoreUnavailable, StoreOutdated, ConnectionMissing, ConfigurationError)
+NAMES_POLL = 30.0
+"""Seconds between two looks at which inboxes there are."""
 _SIGN_INS = 6
 """At a time, to one server."""
 _LOOKS = 8
@@ -51,6 +63,10 @@ class Member(Protocol):
         """Take what waits in the database, and how far the runs are if that was asked for."""
         ...
 
+    def removed(self) -> None:
+        """Take that there is no such inbox any more."""
+        ...
+
 
 class Shared:
     """Made once for a process; works while at least one watcher is registered."""
@@ -69,8 +85,12 @@ class Shared:
         self._lookers = ThreadPoolExecutor(_LOOKS, "mailticket-look")
         self._db: Database | None = None
         self._poll: asyncio.Task[None] | None = None
+        self._here = asyncio.Event()
+        """Set unless the database is known to be away."""
+        self._here.set()
+        self._names_at = time.monotonic() + NAMES_POLL
         self._undecided: Asks = {}
-        self._undecided_at = self._note_at = 0.0
+        self._undecided_at = self._note_at = self._figures_at = 0.0
 
     # -- who is here -------------------------------------------------------------------------------
 
@@ -100,20 +120,43 @@ class Shared:
 
         return await self._in(self._readers, read)
 
+    async def _look_for_removed(self) -> None:
+        """Tell watchers whose inbox is gone: Airflow keeps the trigger of a DAG that went away."""
+        if time.monotonic() < self._names_at:
+            return
+        self._names_at = time.monotonic() + NAMES_POLL
+        try:
+            names = await self._in(self._readers, lambda: self._variables.names(self._access()))
+        except Exception:  # noqa: BLE001  nobody is removed because Airflow did not answer
+            return
+        for member in list(self._members.values()):
+            if member.name not in names:
+                member.removed()
+
     # -- the database ------------------------------------------------------------------------------
 
     async def ask(self, question: Callable[[Watching], T]) -> T:
-        """Ask the database; waits while it is out of reach."""
+        """Ask the database; waits while it is out of reach, or its schema is not that of the code.
+
+        Only the poll tries then: a thousand watchers would stand in its way.
+        """
         while True:
+            await self._here.wait()
             try:
                 return await self._in(self._clerk, lambda: question(self._watching()))
-            except StoreUnavailable:
-                await asyncio.sleep(_WITHOUT_DATABASE * random.uniform(1, 2))  # noqa: S311
+            except _AWAY:
+                self._here.clear()
 
     def _watching(self) -> Watching:
         if self._db is None:
             self._db = self._access().database()
         return Watching(self._db)
+
+    def _drop(self) -> None:
+        """Read the database's Connection anew with the next question."""
+        db, self._db = self._db, None
+        if db is not None:
+            db.close()
 
     def well(self, name: str, how: str, *, at_once: bool = False) -> None:
         """Have it noted that a mailbox is well."""
@@ -130,7 +173,9 @@ class Shared:
         while True:
             try:
                 await self._tell()
+                self._here.set()
                 await self._note_well()
+                await self._give_figures()
                 if away:
                     _LOG.info("the database is back")
                 away = False
@@ -138,8 +183,10 @@ class Shared:
                 if not away:
                     _LOG.warning("inboxes cannot be compared with their rows: %s", error)
                 away = True
+                await self._in(self._clerk, self._drop)
             except Exception:  # noqa: BLE001  the poll serves all: a bug must not end it
                 _LOG.exception("the database is not asked")
+            await self._look_for_removed()
             await asyncio.sleep(_WITHOUT_DATABASE if away else POLL)
 
     async def _tell(self) -> None:
@@ -167,6 +214,14 @@ class Shared:
         self._note_at = time.monotonic() + _WELL_NOTED
         well = list(self._well.items())
         await self._in(self._clerk, lambda: self._watching().well(well))
+
+    async def _give_figures(self) -> None:
+        """Tell metrics how things stand, also while no run starts: then they matter most."""
+        if time.monotonic() < self._figures_at:
+            return
+        self._figures_at = time.monotonic() + _FIGURES
+        names = [member.name for member in self._members.values()]
+        await self._in(self._clerk, lambda: give_out(Measuring(self._watching().db).levels(names)))
 
     # -- servers -----------------------------------------------------------------------------------
 
@@ -196,8 +251,7 @@ class Shared:
 
     async def close(self) -> None:
         """Give threads and connection back."""
-        if self._db is not None:
-            await self._in(self._clerk, self._db.close)
+        await self._in(self._clerk, self._drop)
         for threads in (self._clerk, self._readers, self._lookers):
             threads.shutdown(wait=False)
 

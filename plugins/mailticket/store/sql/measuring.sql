@@ -26,6 +26,11 @@ SELECT inbox, count(*)::int AS n,
        extract(epoch FROM now() - min(created_at))::float AS oldest
   FROM mailticket.outbox WHERE status IN ('waiting', 'sending') GROUP BY inbox
 
+-- name: stuck_mail
+-- What is not sent before a person lets it go (bin/mailticket outbox).
+SELECT inbox, count(*)::int AS n FROM mailticket.outbox
+ WHERE status IN ('held', 'unanswered') GROUP BY inbox
+
 -- name: last_looks
 -- A run that read the mailbox, or a watcher that saw it to be well: whichever was later.
 SELECT inbox, extract(epoch FROM now() - max(at))::float AS seconds FROM (
