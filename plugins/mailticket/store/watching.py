@@ -53,7 +53,8 @@ class Watching:
         row = self._known(inbox, place)
         if row is None:
             return list(uids)
-        return [each["uid"] for each in self._db.rows("unknown_uids", epoch=row["id"], uids=list(uids))]
+        rows = self._db.rows("unknown_uids", epoch=row["id"], uids=list(uids))
+        return [each["uid"] for each in rows]
 
     def _known(self, inbox: str, place: Place) -> Row | None:
         return self._db.row(
