@@ -7,6 +7,7 @@ import re
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(rb"\r?\n[ \t]+")
+_LINE = re.compile(rb"[^\r\n]+")
 _SAME_IN_EVERY_COPY = (b"from", b"date", b"subject", b"message-id")
 
 
@@ -40,8 +41,9 @@ def content_hash(raw: bytes) -> bytes:
 
 def _first_values(section: bytes) -> dict[bytes, bytes]:
     found = dict.fromkeys(_SAME_IN_EVERY_COPY, b"")
-    for line in _FOLD.sub(b" ", section).splitlines():
-        name, colon, value = line.partition(b":")
+    # One line at a time: of a message that is all header section there can be millions.
+    for line in _LINE.finditer(_FOLD.sub(b" ", section)):
+        name, colon, value = line[0].partition(b":")
         key = name.strip().lower()
         if colon and key in found and not found[key]:
             found[key] = b" ".join(value.split())

@@ -58,6 +58,7 @@ _CLEAR_QUOTE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _LOOKED_THROUGH = 400_000
+_LINE_END = re.compile(rb"[\r\n]")
 _EMBEDDED = re.compile(r'src="cid:([^"<>]*)"', re.IGNORECASE)
 """An image of sanitised HTML that the mail itself holds."""
 
@@ -67,8 +68,7 @@ _EMBEDDED = re.compile(r'src="cid:([^"<>]*)"', re.IGNORECASE)
 
 def read_header(raw: bytes, limits: Limits = _NO_LIMITS) -> HeaderSection:
     """Decode the header section of an original; the body, if it is there, is not looked at."""
-    read = _read_again if len(raw) <= _REMEMBERED_BYTES else _read_header
-    return read(raw, limits)
+    return (_read_again if _may_be_remembered(raw) else _read_header)(raw, limits)
 
 
 def _read_header(raw: bytes, limits: Limits) -> HeaderSection:
@@ -78,6 +78,13 @@ def _read_header(raw: bytes, limits: Limits) -> HeaderSection:
 # A pass in one process comes back to each header section in every step.
 _read_again = lru_cache(maxsize=1024)(_read_header)
 _REMEMBERED_BYTES = 16 * 1024
+_REMEMBERED_PIECES = 400
+"""Lines, addresses and ids: a stranger's section of tiny ones takes fifty times its size."""
+
+
+def _may_be_remembered(raw: bytes) -> bool:
+    short = len(raw) <= _REMEMBERED_BYTES
+    return short and sum(map(raw.count, (b"\n", b"\r", b",", b"<"))) <= _REMEMBERED_PIECES
 
 
 def _straightened(raw: bytes) -> bytes:
@@ -96,9 +103,12 @@ def _section(raw: bytes, limits: Limits) -> FieldSection:
     size = section_size(raw, 0, len(raw))
     if size > limits.header_bytes and size < len(raw):
         raise LimitExceeded("limit_header_bytes", f"{size} bytes, allowed {limits.header_bytes}")
-    section = read_fields(raw[:size])
-    if section.size > limits.header_bytes:
-        reason = f"{section.size} bytes, allowed {limits.header_bytes}"
+    # Without a blank line all of it may be fields: no more are read than there may be.
+    most = limits.header_bytes + 1
+    section = read_fields(raw[: min(size, most)])
+    is_cut = size > most and not _LINE_END.search(raw, section.size, most)
+    if section.size > limits.header_bytes or is_cut:
+        reason = f"it goes on after the {limits.header_bytes} bytes that are allowed"
         raise LimitExceeded("limit_header_bytes", reason)
     return section
 
