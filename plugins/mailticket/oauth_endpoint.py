@@ -19,6 +19,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx  # noqa: TID251  # this is its owner
 
+from mailticket.blanking import blanked
 from mailticket.errors import (
     ConfigurationError,
     Fault,
@@ -190,9 +191,7 @@ def _refusal(
 
 
 def _blanked(client: OAuthClient, words: str) -> str:
-    for secret in client.secrets:
-        words = words.replace(secret, "…")
-    return words
+    return blanked(words, client.secrets)
 
 
 def retry_after(written: str | None, now: datetime) -> float | None:

@@ -9,6 +9,7 @@ import ssl
 from dataclasses import replace
 
 from mailticket import keeper
+from mailticket.blanking import blanked
 from mailticket.errors import (
     ConfigurationError,
     Fault,
@@ -52,9 +53,10 @@ def _attempt(login: SmtpLogin) -> smtplib.SMTP:
             session.close()
             raise
     except (OSError, ValueError) as error:
-        words = f"mail server {login.host}:{login.port}: {_words(error, login)}"
+        said = blanked(_words(error, login), (login.password, login.access_token))
+        words = f"mail server {login.host}:{login.port}: {said}"
         kind = MailServerRefusedSignIn if _is_refusal(error) else MailServerUnavailable
-        raise kind(words) from error
+        raise kind(words) from None  # the error itself may repeat what the server echoed
     return session
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from mailticket.blanking import blanked
 from mailticket.mailboxes.login import MailboxLogin
 
 COMMAND_SECONDS = 900.0
@@ -46,8 +47,6 @@ def dialogue_log(login: MailboxLogin, name: str) -> Callable[[str, bytes | str],
 
     def log_line(side: str, line: bytes | str) -> None:
         shown = line if isinstance(line, str) else line[:2000].decode("utf-8", "replace").rstrip()
-        for secret in login.secrets:
-            shown = shown.replace(secret, "…")
-        log.info(f"{side} {shown}")
+        log.info(f"{side} {blanked(shown, login.secrets)}")
 
     return log_line

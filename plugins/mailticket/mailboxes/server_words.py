@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from mailticket import blanking
 from mailticket.errors import MailboxError, MailboxUnavailable, SignInRefused
 from mailticket.mailboxes.login import MailboxLogin
 
@@ -47,9 +48,7 @@ def readable(line: bytes | str | None, limit: int = 300) -> str:
 
 def blanked(words: str, login: MailboxLogin) -> str:
     """Take secrets out of what a server echoed."""
-    for secret in login.secrets:
-        words = words.replace(secret, "…")
-    return words
+    return blanking.blanked(words, login.secrets)
 
 
 def code(words: str) -> str:
