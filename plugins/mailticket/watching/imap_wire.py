@@ -32,6 +32,10 @@ WOKEN: list[bytes] = []
 _LINES_AT_ONCE = 50
 """The library goes one call deeper for each line of a packet."""
 _LONGEST_LINE = 4 * 1024**2
+_LONGEST_ANSWER = 32 * 1024**2
+"""Bytes until we say or take something again: a SEARCH over three million messages."""
+_LINE_COSTS = 50
+"""Bytes of memory beside its own."""
 _EXISTS = re.compile(rb"\* \d{1,19} EXISTS\s*", re.IGNORECASE)
 
 
@@ -54,9 +58,16 @@ class Wire(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # it has no t
         """The server told of mail since this was last set to False."""
         self.answer: Callable[[bytes], bytes] | None = None
         """Answers the server's questions while signing in."""
+        self._unheeded = 0
+        """Bytes since we last said or took something: the library keeps them all."""
 
     def data_received(self, data: bytes) -> None:
         """Pass on a few lines at a time."""
+        self._unheeded += len(data) + _LINE_COSTS * data.count(b"\n")
+        if self._unheeded > _LONGEST_ANSWER:
+            self.is_lost = ConnectionError("it sends more than was asked for")
+            self.transport.abort()
+            return
         if len(self.incomplete_line) + len(data) > _LONGEST_LINE and b"\n" not in data:
             self.transport.abort()
             return
@@ -66,7 +77,7 @@ class Wire(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # it has no t
 
     def _lost(self, error: BaseException | None) -> None:
         """Wake whoever waits: the library itself would let them wait for ever."""
-        self.is_lost = error or ConnectionError("the server hung up")
+        self.is_lost = self.is_lost or error or ConnectionError("the server hung up")
         self.idle_queue.put_nowait(LOST)
         self._have_greeted(ConnectionError(str(self.is_lost)))
         pending = [self.pending_sync_command, *self.pending_async_commands.values()]
@@ -75,6 +86,15 @@ class Wire(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # it has no t
                 command._exception = aioimaplib.Abort(str(self.is_lost))  # noqa: SLF001
                 command._timer.cancel()  # noqa: SLF001
                 command._event.set()  # noqa: SLF001
+
+    def heed(self) -> None:
+        """Let the server say as much as an answer may be long, from now on."""
+        self._unheeded = 0
+
+    def send(self, line: str, scrub: str | None = None) -> None:
+        """Say something; what is answered is counted from here."""
+        self.heed()
+        super().send(line, scrub)
 
     async def welcome(self, command: bytes) -> None:
         """Read the greeting; ``greeted`` says how it went."""
