@@ -13,7 +13,15 @@ import pytest
 
 from mailticket.mailboxes.login import MailboxLogin
 from mailticket.mailboxes.tls import context_for
-from mailticket.watching import health, imap_client, imap_dial, imap_watch, shared, watcher
+from mailticket.watching import (
+    health,
+    imap_client,
+    imap_dial,
+    imap_watch,
+    shared,
+    variables,
+    watcher,
+)
 from mailticket.watching.shared import Shared
 from mailticket.watching.watcher import Watcher
 from services.arena import Arena, MakeArena, mail
@@ -297,6 +305,42 @@ def test_a_line_that_fell_silent_is_noticed(
             assert await bells.next() == "1 new message"
 
         watched(test, arena)
+
+
+def test_without_the_database_nothing_rings_and_nothing_is_lost(
+    make_arena: MakeArena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "_WITHOUT_DATABASE", 0.1)
+    arena = make_arena()
+    database = arena.database
+    arena.database = replace(database, name="not_there")
+    arena.deliver(mail())
+
+    async def test(bells: Bells) -> None:
+        await bells.none(1)
+        arena.database = database
+        assert await bells.next() == "1 new message"
+
+    watched(test, arena)
+
+
+def test_a_removed_inbox_is_left_alone(
+    make_arena: MakeArena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "NAMES_POLL", 0.2)
+    monkeypatch.setattr(variables, "_AGE", 0.1)
+    arena = make_arena()
+
+    async def test(bells: Bells) -> None:
+        await bells.settled()
+        arena.name = "another"
+        while bells.watcher._connection is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        arena.deliver(mail())
+        await bells.none()
+        assert arena.rows("SELECT * FROM mailticket.inbox_state") == []
+
+    watched(test, arena)
 
 
 def test_a_closed_and_a_deleted_ticket_ring_until_their_mail_is_settled(

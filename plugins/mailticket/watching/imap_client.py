@@ -97,7 +97,7 @@ class Connection:
             await self._do("DONE", command.wait())
 
     async def stirs(self, seconds: float, heeded: Callable[[], bool]) -> bool:
-        """Wait until new mail is told of, or somebody wakes us; False when the time is over.
+        """Wait until new mail is told of; False when the time is over, or somebody wakes us.
 
         ``heeded`` says whether to heed what the server tells now. Raises when the line is lost.
         """
@@ -105,12 +105,13 @@ class Connection:
             async with asyncio.timeout(seconds):
                 while not (self._wire.stirred and heeded()):
                     told = await self._wire.idle_queue.get()
+                    self._wire.heed()
                     if told is LOST or self._wire.is_lost is not None:
                         raise MailboxUnavailable(
                             f"{self._login.server} hung up: {self._wire.is_lost}"
                         )
                     if told is WOKEN:
-                        return True
+                        return False
         except TimeoutError:
             return False
         return True

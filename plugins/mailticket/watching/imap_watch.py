@@ -62,7 +62,7 @@ async def look_once(connection: Connection, watched: Watched) -> None:
 
 
 async def _told(connection: Connection, watched: Watched, place: Place, seconds: float) -> None:
-    """Look again each time something is pushed, until the IDLE is to be renewed."""
+    """Look again each time something is pushed, until the IDLE is to be renewed or we are woken."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     place = replace(place, uidnext=None)  # it is out of date from now on

@@ -37,6 +37,12 @@ class Variables:
             raise ConfigurationError(*faults)
         return inbox
 
+    def names(self, access: Access) -> frozenset[str]:
+        """Name all inboxes that the Variable has."""
+        with self._lock:
+            self._refresh(access)
+            return frozenset(self._inboxes)
+
     def _refresh(self, access: Access) -> None:
         if time.monotonic() < self._read_at + _AGE:
             return

@@ -11,33 +11,28 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass, field, replace
 
 from mailticket.config import Inbox
-from mailticket.errors import InsecureConnection, MailboxError, MailticketError
+from mailticket.errors import InsecureConnection, MailboxError, MailticketError, NotFound
 from mailticket.keeper import signed_in_apart
 from mailticket.mailboxes.base import Place
 from mailticket.mailboxes.login import MailboxLogin
 from mailticket.sanitise import storable
 from mailticket.store.watching import Marks, Watching
-from mailticket.watching.doorbell import Doorbell
 from mailticket.watching.health import Health
 from mailticket.watching.imap_client import Connection
 from mailticket.watching.imap_watch import look_once, watch_folder
 from mailticket.watching.pop3_watch import Drop, look, watch_maildrop
+from mailticket.watching.reasons import Reasons
 from mailticket.watching.shared import Shared
-from mailticket.watching.sights import NOTHING_NEW, Sight
+from mailticket.watching.sights import Sight
 
-_APART = 30.0
-"""Seconds between two rings for what waits in the database, at least."""
 _REREAD = 480.0
 """Seconds after which a Connection that works is read again."""
 _MENDED = 30.0
 """Seconds after which one that does not work is: somebody may have mended it."""
+_AGAIN = 5.0
+"""Seconds after which to think again whether to ring for what was not done yet."""
 _IN_TURN = 0.5
 """Seconds between two looks at whether a run wants the mailbox's only session."""
-_WHY = {
-    "settle": "a ticket was closed",
-    "send": "mail waits to be sent",
-    "undecided": "messages wait to be decided",
-}
 _LOG = logging.getLogger("mailticket.watch")
 
 
@@ -48,56 +43,34 @@ class Watcher:
     name: str
     shared: Shared
     health: Health = field(default_factory=Health)
-    _for_mail: Doorbell = field(default_factory=Doorbell)
-    _for_rows: Doorbell = field(default_factory=lambda: Doorbell(_APART))
-    _sight: Sight = NOTHING_NEW
-    _asks: Mapping[str, str] = field(default_factory=dict)
-    _marks: Marks = field(default_factory=Marks)
+    reasons: Reasons = field(default_factory=Reasons)
     _stirred: asyncio.Event = field(default_factory=asyncio.Event)
     _look: asyncio.Event = field(default_factory=asyncio.Event)
     _connection: Connection | None = None
-    _news_of_health: str = ""
     _is_locked: bool = False
     """Its mailbox takes one session at a time."""
+    _is_gone: bool = False
+    """There is no such inbox."""
     _works_with: tuple[object, ...] = ()
     _reread_at: float = 0.0
 
     async def rings(self) -> AsyncGenerator[str, None]:
         """Give a reason each time a run is to be started, until it is cancelled."""
-        self.health.told = await self.shared.ask(lambda db: db.was_told(self.name))
         self.shared.join(self)
         mailbox = asyncio.create_task(self._keep_watching(), name=f"mailbox of {self.name}")
         try:
             while True:
                 self._stirred.clear()
-                for why in self._reasons(time.monotonic()):
+                if not self._is_gone and (why := self.reasons.due(time.monotonic())):
                     yield why
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._patience()):
+                    async with asyncio.timeout(_AGAIN if self.reasons.are_any else None):
                         await self._stirred.wait()
         finally:
             self.shared.leave(self)
             mailbox.cancel()
             with contextlib.suppress(asyncio.CancelledError, MailticketError):
                 await mailbox
-
-    def _reasons(self, now: float) -> list[str]:
-        """Say why a run is to be started now, if it is: one reason serves for all."""
-        told, self._news_of_health = self._news_of_health, ""
-        marks = self._marks
-        why = [told] if told else []
-        news = self._sight.key or self._asks.get("rest")
-        if self._for_mail.rings(now, news, marks.fetched, busy=marks.busy):
-            why.append(self._sight.said or "the last run left some for the next one")
-        rows = {what: key for what, key in self._asks.items() if what != "rest"}
-        key = "; ".join(f"{what} {key}" for what, key in sorted(rows.items())) or None
-        if self._for_rows.rings(now, key, marks.finished, busy=marks.busy):
-            why += [_WHY[what] for what in sorted(rows)]
-        return ["; ".join(why)] if why else []
-
-    def _patience(self) -> float | None:
-        """Give the seconds after which to think again though nothing stirs."""
-        return 5.0 if self._sight.key or self._asks else None
 
     # -- what the others tell ----------------------------------------------------------------------
 
@@ -107,29 +80,25 @@ class Watcher:
 
         Where a mailbox takes one session at a time, also whether a run is at work.
         """
-        now, marks = time.monotonic(), self._marks
-        asked = self._for_mail.is_waiting(now, marks.fetched)
-        return asked or (self._is_locked and marks.busy)
+        at_work = self._is_locked and self.reasons.marks.busy
+        return at_work or self.reasons.is_fetch_awaited(time.monotonic())
 
     @property
     def wants_marks(self) -> bool:
         """Tell whether it matters how far the runs are."""
-        return (
-            self._is_locked
-            or self.is_waiting
-            or self._for_rows.is_waiting(time.monotonic(), self._marks.finished)
-        )
+        awaited = self.reasons.is_end_awaited(time.monotonic())
+        return self._is_locked or self.is_waiting or awaited
 
     def told(self, asks: Mapping[str, str], marks: Marks | None) -> None:
         """Take what the poll found; look at the mailbox again when a run has been there."""
-        if marks is not None and marks != self._marks:
-            fetched = marks.fetched != self._marks.fetched
-            self._marks = marks
+        if marks is not None and marks != self.reasons.marks:
+            fetched = marks.fetched != self.reasons.marks.fetched
+            self.reasons.marks = marks
             if fetched:
                 self._look_again()
             self._stirred.set()
-        if asks != self._asks:
-            self._asks = asks
+        if asks != self.reasons.asks:
+            self.reasons.asks = asks
             self._stirred.set()
 
     def _look_again(self) -> None:
@@ -142,9 +111,9 @@ class Watcher:
         recovered = self.health.recovered()
         if recovered:
             _LOG.info("inbox %s: its mailbox is well again", self.name)
-            self._news_of_health = "the mailbox is well again"
+            self.reasons.health = "the mailbox is well again"
         self.shared.well(self.name, how, at_once=recovered)
-        self._sight = sight
+        self.reasons.sight = sight
         self._stirred.set()
 
     async def cursor(self, place: Place) -> int:
@@ -153,7 +122,7 @@ class Watcher:
         def ask(db: Watching) -> tuple[Marks, int]:
             return db.marks([self.name])[self.name], db.cursor(self.name, place)
 
-        self._marks, cursor = await self.shared.ask(ask)
+        self.reasons.marks, cursor = await self.shared.ask(ask)
         return cursor
 
     async def unknown(self, place: Place, uids: Sequence[str]) -> list[str]:
@@ -162,18 +131,21 @@ class Watcher:
         def ask(db: Watching) -> tuple[Marks, list[str]]:
             return db.marks([self.name])[self.name], db.unknown(self.name, place, uids)
 
-        self._marks, unknown = await self.shared.ask(ask)
+        self.reasons.marks, unknown = await self.shared.ask(ask)
         return unknown
 
     # -- the mailbox -------------------------------------------------------------------------------
 
     async def _keep_watching(self) -> None:
         """Watch the mailbox, again and again: whatever fails, the next try comes."""
+        self.health.told = await self.shared.ask(lambda db: db.was_told(self.name))
         while True:
             login: MailboxLogin | None = None
             try:
                 inbox, login = await self._configured()
                 await self._watch(inbox, login)
+            except NotFound:
+                await self._be_nothing()
             except MailticketError as error:
                 await self._failed(error, login)
             except Exception as error:  # noqa: BLE001  a bug must leave no inbox unwatched
@@ -245,7 +217,7 @@ class Watcher:
 
     async def _configured(self) -> tuple[Inbox, MailboxLogin]:
         found = await self.shared.configured(self.name)
-        self._works_with = _lasting(found)
+        self._works_with, self._is_gone = _lasting(found), False
         self._reread_at = time.monotonic() + _REREAD
         return found
 
@@ -255,6 +227,21 @@ class Watcher:
             return True
         self._reread_at = time.monotonic() + _REREAD
         return _lasting(await self.shared.configured(self.name)) == self._works_with
+
+    def removed(self) -> None:
+        """Take that there is no such inbox any more: look what is configured."""
+        self._reread_at = 0.0
+        self._look_again()
+
+    async def _be_nothing(self) -> None:
+        """Watch nothing: the inbox was removed; Airflow keeps this trigger all the same."""
+        if not self._is_gone:
+            _LOG.info("inbox %s is not watched any more: it was removed", self.name)
+            self._is_gone = True
+            self.reasons.forget()
+            self.shared.not_well(self.name)
+            await self.shared.ask(lambda db: db.forget(self.name))
+        await asyncio.sleep(_MENDED)
 
     # -- failures ----------------------------------------------------------------------------------
 
@@ -266,7 +253,7 @@ class Watcher:
             self.shared.forget_contexts()
         if tell:
             _LOG.warning("inbox %s cannot be watched: %s", self.name, error)
-            self._news_of_health = f"the mailbox cannot be watched: {error}"
+            self.reasons.health = f"the mailbox cannot be watched: {error}"
             self._stirred.set()
         since = time.monotonic() - (self.health.failing_since or time.monotonic())
         await self.shared.ask(

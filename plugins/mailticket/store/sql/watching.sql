@@ -67,3 +67,6 @@ ON CONFLICT (inbox) DO UPDATE SET
     failing_since = coalesce(s.failing_since, excluded.failing_since), error = excluded.error,
     told_at = coalesce(s.told_at, excluded.told_at),
     changed_at = CASE WHEN s.error IS DISTINCT FROM excluded.error THEN now() ELSE s.changed_at END
+
+-- name: forget_inbox
+DELETE FROM mailticket.inbox_state WHERE inbox = %(inbox)s
