@@ -6,12 +6,15 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mailticket.errors import MailticketError, ServiceError
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _CHUNK = 1024**2
+_ANEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_MODE = 0o640
+"""Other people's mail: not for everybody on this machine."""
 
 
 def file_name(inbox: str, message: int, uidvalidity: int, uid: str) -> str:
@@ -32,10 +35,10 @@ def save(directory: str, name: str, chunks: Iterable[bytes]) -> str:
 
 
 def _save_file(directory: Path, name: str, chunks: Iterable[bytes]) -> str:
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     path, part = directory / name, directory / f".{name}.{os.getpid()}.part"
     try:
-        with part.open("wb") as file:
+        with _made_anew(part) as file:
             for chunk in chunks:
                 file.write(chunk)
             file.flush()
@@ -45,6 +48,12 @@ def _save_file(directory: Path, name: str, chunks: Iterable[bytes]) -> str:
     finally:
         part.unlink(missing_ok=True)
     return str(path.resolve())
+
+
+def _made_anew(path: Path) -> BinaryIO:
+    """Open a file that nobody else can have laid ready, as a link to one of ours for example."""
+    path.unlink(missing_ok=True)  # left by a process that was killed
+    return os.fdopen(os.open(path, _ANEW, _MODE), "wb")
 
 
 def _sync_directory(directory: Path) -> None:

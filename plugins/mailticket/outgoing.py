@@ -92,7 +92,9 @@ def wire_address(address: str) -> str:
         _LONGEST_LOCAL
     ):
         raise ValueError("an address has 1 to 64 octets before the @, and 254 in all")
-    if not local.isprintable() or " " in local or _NOT_IN_ADDRESS.intersection(local):
+    # A hyphen in front is an option to the programs of a mail server that are given addresses.
+    hostile = local.startswith("-") or " " in local or _NOT_IN_ADDRESS.intersection(local)
+    if hostile or not local.isprintable():
         raise ValueError("a character before the @ cannot be sent")
     # UnicodeError, a ValueError, where a label is empty, too long or forbidden.
     ascii_domain = domain if domain.isascii() else domain.encode("idna").decode("ascii")

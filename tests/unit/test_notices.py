@@ -581,6 +581,8 @@ def test_a_domain_beyond_ascii_travels_as_its_a_label() -> None:
         "a\ud800@b.example",
         "a\u202e@b.example",
         "a@-b.example",
+        "-oQ/tmp@b.example",
+        "-@b.example",
         "a@b..ü",
         "x" * 65 + "@b.example",
         "a@" + "b" * 300,

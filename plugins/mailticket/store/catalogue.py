@@ -133,7 +133,7 @@ class Catalogue:
     def _try_cast(self, field: Field, text: str) -> None:
         """Let PostgreSQL itself say whether the text is one of the column's type."""
         try:
-            self._tried(f"SELECT %s::{field.type}", text)
+            self._tried(f"SELECT %s::{field.type.replace('%', '%%')}", text)
         except RowRefused as error:
             raise ValueError(f"a value of type {field.type}: {error}") from error
 
@@ -144,9 +144,9 @@ class Catalogue:
 
     def _key(self, field: Field, text: str) -> Any:
         """Find the row that a number or a unique name stands for."""
-        table, key = field.refers_to, quoted(field.refers_column)
-        label = table.rpartition(".")[2].strip('"')
-        naming = self._db.value("naming_column", table=table, key=field.refers_column)
+        table, key = field.refers_to.replace("%", "%%"), quoted(field.refers_column)
+        label = field.refers_to.rpartition(".")[2].strip('"')
+        naming = self._db.value("naming_column", table=field.refers_to, key=field.refers_column)
         naming = naming or field.refers_column
         start = f"SELECT {key} AS key FROM {table} WHERE"  # noqa: S608
         may_be_key = text.isdecimal() or "int" not in field.type

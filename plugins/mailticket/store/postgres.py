@@ -187,5 +187,5 @@ def binary(value: bytes) -> Any:
 
 
 def quoted(identifier: str) -> str:
-    """Quote a name that the catalogue gave."""
-    return '"' + identifier.replace('"', '""') + '"'
+    """Quote a name that the catalogue gave, for SQL that is executed with values."""
+    return '"' + identifier.replace('"', '""').replace("%", "%%") + '"'
