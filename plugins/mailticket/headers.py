@@ -10,7 +10,7 @@ from mailticket.addresses import MOST_CHARACTERS, AddressList, read_addresses
 from mailticket.charsets import one_line, scrub
 from mailticket.encoded_words import decode_words, header_text
 from mailticket.fields import FieldSection, read_parameters
-from mailticket.message import Address, HeaderSection, Limits
+from mailticket.message import Address, HeaderSection, Limits, folded
 
 _ID = re.compile(r"<([^<>]{1,2000})>")
 _BARE_ID = re.compile(r"(?<![^\s<>,;\"])[^\s<>,;\"]{1,1000}@[^\s<>,;\"]{1,1000}")
@@ -111,11 +111,20 @@ class _AddressReader:
         """Give the first usable address of From, else of Sender (RFC 5322, 3.6.2)."""
         bare: Address | None = None
         for name in ("from", "sender"):
-            for address in self._read(name, _MOST_SENDERS).addresses:
-                if "@" in address.address:
-                    return address
-                bare = bare or address
+            found = self._read(name, _MOST_SENDERS).addresses
+            usable = [each for each in found if "@" in each.address]
+            if usable:
+                self._note_others(name, usable)
+                return usable[0]
+            bare = bare or next(iter(found), None)
         return bare
+
+    def _note_others(self, name: str, senders: list[Address]) -> None:
+        """Say that there are others: who checked From on the way may have looked at one of them."""
+        others = dict.fromkeys(map(folded, (each.address for each in senders)))
+        if len(others) > 1:
+            told = ", ".join(others)[:200]
+            self.defects.append(f"{name}: several senders, of whom the first is taken: {told}")
 
     def _read(self, name: str, limit: int) -> AddressList:
         texts = [header_text(raw, self.charset) for raw in self.section.all(name)]
