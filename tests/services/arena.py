@@ -45,12 +45,14 @@ class Arena:
     """Puts something between a pass and the servers that it reaches."""
     store: Callable[..., Store] = Store
 
-    def access(self) -> Access:
-        variables = {
+    def variables(self) -> dict[str, str]:
+        return {
             "mailticket_inboxes": json.dumps({self.name: self.fields}),
             "mailticket_settings": json.dumps(self.settings),
         }
-        return Access(variables.get, lambda *_: None, self._connection)
+
+    def access(self) -> Access:
+        return Access(self.variables().get, lambda *_: None, self._connection)
 
     def _connection(self, conn_id: str) -> Any:
         if conn_id == "mailticket_db":

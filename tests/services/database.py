@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -68,11 +69,11 @@ class DatabaseServer:
     _migrated: bool = False
 
     @classmethod
-    def start(cls) -> DatabaseServer:
-        """Start it (0.5 s)."""
+    def start(cls, settings: Mapping[str, str] = _QUICK) -> DatabaseServer:
+        """Start it (0.5 s), with these settings beside those that make it quick."""
         folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         folder.chmod(0o711)
-        server = Postgres(folder, free_ports(1)[0], "secret", _QUICK)
+        server = Postgres(folder, free_ports(1)[0], "secret", _QUICK | dict(settings))
         server.start()
         return cls(server, folder)
 

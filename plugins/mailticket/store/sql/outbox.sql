@@ -177,11 +177,13 @@ RETURNING id, kind, message, recipient
 
 -- name: claim_mail
 -- One that a dead run left in `sending` is taken up again when its claim has run out: then we
--- cannot know whether it was taken, and send it again under the same Message-ID.
+-- cannot know whether it was taken, and send it again under the same Message-ID. Nothing is put off
+-- for more than an hour: what seems to be was, before the clock was put back.
 UPDATE mailticket.outbox SET status = 'sending', tries = tries + 1, doubts = doubts + 1,
        not_before = now() + interval '15 minutes'
  WHERE id = (SELECT id FROM mailticket.outbox
-              WHERE inbox = %(inbox)s AND status IN ('waiting', 'sending') AND not_before <= now()
+              WHERE inbox = %(inbox)s AND status IN ('waiting', 'sending')
+                AND (not_before <= now() OR not_before > now() + interval '2 hours')
                 AND doubts < 2 AND smtp_conn_id <> ALL (%(down)s)
               ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, kind, message, smtp_conn_id, sender, recipient, message_id, raw, tries,

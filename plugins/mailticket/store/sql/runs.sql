@@ -1,8 +1,10 @@
 -- name: take_lease
+-- One that lasts longer than any is taken for was written before the clock was put back.
 INSERT INTO mailticket.lease AS l (inbox, holder, expires_at)
 VALUES (%(inbox)s, %(holder)s, now() + make_interval(secs => %(seconds)s))
 ON CONFLICT (inbox) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
  WHERE l.holder = excluded.holder OR l.expires_at < now()
+    OR l.expires_at > now() + 2 * make_interval(secs => %(seconds)s)
 RETURNING holder
 
 -- name: lease_holder

@@ -1,0 +1,95 @@
+"""The process is killed at any turn of its talk with the servers; nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from services.gate import Turn, chosen
+from services.letters import Letter, Writer
+from services.world import INBOXES, World
+
+MakeWorld = Callable[..., World]
+KILLS = 20
+"""In the ordinary mode, for each kind of inbox."""
+
+
+@pytest.fixture(params=INBOXES)
+def world(request: pytest.FixtureRequest, make_world: MakeWorld) -> World:
+    return make_world(request.param)
+
+
+def backlog(world: World, chance: random.Random) -> list[Letter]:
+    return Writer(chance, strangers=world.people).every_kind()
+
+
+def test_without_a_fault_the_world_is_as_it_should_be(world: World, chance: random.Random) -> None:
+    world.begin(backlog(world, chance))
+    world.run()
+    world.finish()
+    assert len({one.verdict for one in world.letters}) == 6
+
+
+def points(turns: list[Turn], chance: random.Random) -> list[Turn]:
+    """Choose what an ordinary test fails at: sends, settles and commits first."""
+    return chosen(turns, most=KILLS, pick=chance.sample)
+
+
+def test_killed_at_sends_settles_commits_and_others_nothing_is_lost_or_doubled(
+    world: World, chance: random.Random
+) -> None:
+    letters = backlog(world, chance)
+    world.begin(letters)
+    turns = world.turns(world.run)
+    assert {turn.server for turn in turns} == {
+        world.fields.get("protocol", "imap"),
+        "smtp",
+        "postgres",
+    }
+    for point in points(turns, chance):
+        killed_at(world, letters, point.number)
+
+
+@pytest.mark.long
+def test_killed_at_every_turn_nothing_is_lost_or_doubled(
+    world: World, chance: random.Random
+) -> None:
+    letters = backlog(world, chance)
+    world.begin(letters)
+    for number in range(1, len(world.turns(world.run)) + 1):
+        killed_at(world, letters, number)
+
+
+def killed_at(world: World, letters: list[Letter], number: int) -> None:
+    world.begin(letters)
+    world.gate.arm(number)
+    world.killed(world.run)
+    world.finish()
+
+
+def test_a_task_that_is_killed_and_tried_again_gives_the_same_run(
+    world: World, chance: random.Random
+) -> None:
+    """As Airflow does it: each step in a process of its own, tried again under the same run."""
+    letters = backlog(world, chance)
+    world.begin(letters)
+    turns = world.turns(lambda: world.steps("run"))
+    for point in chosen(turns, most=4, pick=chance.sample):
+        world.begin(letters)
+        world.gate.arm(point.number)
+        world.tasks("run")
+        decided = world.rows("SELECT count(*) FROM mailticket.attempt WHERE status <> 'new'")
+        assert decided == [(len(letters),)], world.gate.met
+        world.finish()
+
+
+def test_killed_again_and_again_at_any_moment(world: World, chance: random.Random) -> None:
+    letters = Writer(chance, strangers=world.people).many(40)
+    world.begin(letters)
+    for n in range(6):
+        world.killed(lambda n=n: world.run(f"dies {n}"), chance.uniform(0.02, 0.6))
+        world.require_order()
+        world.lapse()
+    world.finish()
