@@ -13,6 +13,8 @@ from pathlib import Path
 from demo.ports import LOOPBACK, wait_until_open
 from demo.program import Program
 
+PUSHING = Path(__file__).with_name("pushing.py")
+
 
 @dataclass(slots=True)
 class MailServer:
@@ -23,13 +25,15 @@ class MailServer:
     http_port: int
     password: str
     log: Path
+    push: bool = True
+    """Tell clients that wait of their mail at once."""
     _program: Program | None = None
 
     def start(self) -> None:
         """Start it and wait until it takes mail."""
         self._program = Program(
             name="the mail server",
-            command=[sys.executable, "-m", "mail_devel", *self._options()],
+            command=[sys.executable, *self._module(), *self._options()],
             log=self.log,
             # The password in the environment: the command line is there for everybody to read.
             environment={**os.environ, "MAIL_PASSWORD": self.password},
@@ -49,6 +53,9 @@ class MailServer:
         """Raise ``ProgramDied`` unless it runs."""
         if self._program:
             self._program.require_alive()
+
+    def _module(self) -> list[str]:
+        return [str(PUSHING)] if self.push else ["-m", "mail_devel"]
 
     def _options(self) -> list[str]:
         ports = {"imap": self.imap_port, "smtp": self.smtp_port, "http": self.http_port}

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import smtplib  # noqa: TID251 -- it plays the rest of the world
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
+from demo.mailserver import MailServer
+from demo.ports import LOOPBACK, free_ports
 from mailticket.mailboxes.login import MailboxLogin
 from mailticket.mailboxes.tls import context_for
 from mailticket.watching import (
     health,
     imap_client,
     imap_dial,
-    imap_watch,
     shared,
+    trust,
     variables,
     watcher,
 )
@@ -219,6 +223,33 @@ def test_a_server_that_grants_few_sessions_is_left_to_the_runs(
     assert len(arena.status()) == 2
 
 
+def test_a_server_that_has_idle_and_does_not_push_is_found_out(
+    make_arena: MakeArena, tmp_path: Path
+) -> None:
+    arena = make_arena(periodicity=1)
+    imap, smtp, http = free_ports(3)
+    # It takes mail in one thread and pushes in another, which it does not wake.
+    server = MailServer(imap, smtp, http, arena.dovecot.password, tmp_path / "mail.log", push=False)
+    server.start()
+    arena.imap_port = imap
+
+    def send() -> None:
+        with smtplib.SMTP(LOOPBACK, smtp) as client:
+            client.sendmail("ada@acme.example", [arena.user], mail(to=arena.user))
+
+    async def test(bells: Bells) -> None:
+        await bells.settled()
+        for _ in range(3):
+            await asyncio.to_thread(send)
+            assert await bells.next(8) == "1 new message"
+            await bells.run()
+
+    try:
+        watched(test, arena)
+    finally:
+        server.stop()
+
+
 def test_a_server_that_is_restarted_is_watched_again_and_nobody_is_told(
     make_arena: MakeArena, make_dovecot: Callable[..., Dovecot]
 ) -> None:
@@ -291,7 +322,7 @@ def test_a_refused_password_is_told_at_once_not_repeated_and_noticed_when_mended
 def test_a_line_that_fell_silent_is_noticed(
     make_arena: MakeArena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imap_watch, "RENEWAL", 1.0)
+    monkeypatch.setattr(trust, "RENEWAL", 1.0)
     monkeypatch.setattr(imap_dial, "COMMAND_SECONDS", 1.0)
     monkeypatch.setattr(health, "_PASSING", (0.1,))
     arena = make_arena()

@@ -119,9 +119,9 @@ def test_mail_that_is_told_of_as_idle_ends_is_heeded() -> None:
         await connection.place()
         await connection.uids(0)
         async with connection.idling():
-            assert not await connection.stirs(0.1, lambda: True)
+            assert await connection.stirs(0.1, lambda: True) == "quiet"
         async with connection.idling():
-            assert await connection.stirs(0.1, lambda: True)
+            assert await connection.stirs(0.1, lambda: True) == "mail"
 
     with_server(heeded, {"DONE": b"* 2 EXISTS\r\n{idle} OK\r\n"})
 
@@ -131,7 +131,7 @@ def test_twenty_thousand_messages_that_go_at_once_wake_nobody() -> None:
         await connection.place()
         await connection.uids(0)
         async with connection.idling():
-            assert not await connection.stirs(0.4, lambda: True)
+            assert await connection.stirs(0.4, lambda: True) == "quiet"
         assert await connection.uids(0) == [1]
 
     with_server(undisturbed, {"IDLE": b"+ idling\r\n" + b"* 1 EXPUNGE\r\n" * 20_000})

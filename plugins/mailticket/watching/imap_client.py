@@ -7,7 +7,7 @@ import contextlib
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from mailticket.errors import (
     FolderMissing,
@@ -96,8 +96,10 @@ class Connection:
         if command is not None:
             await self._do("DONE", command.wait())
 
-    async def stirs(self, seconds: float, heeded: Callable[[], bool]) -> bool:
-        """Wait until new mail is told of; False when the time is over, or somebody wakes us.
+    async def stirs(
+        self, seconds: float, heeded: Callable[[], bool]
+    ) -> Literal["mail", "woken", "quiet"]:
+        """Wait until new mail is told of, somebody wakes us, or the time is over.
 
         ``heeded`` says whether to heed what the server tells now. Raises when the line is lost.
         """
@@ -111,10 +113,10 @@ class Connection:
                             f"{self._login.server} hung up: {self._wire.is_lost}"
                         )
                     if told is WOKEN:
-                        return False
+                        return "woken"
         except TimeoutError:
-            return False
-        return True
+            return "woken" if self._wire.stirred else "quiet"
+        return "mail"
 
     def wake(self) -> None:
         """Let ``stirs`` return now."""

@@ -10,10 +10,8 @@ from typing import Protocol
 
 from mailticket.mailboxes.base import Place
 from mailticket.watching.imap_client import Connection
-from mailticket.watching.sights import Sight, by_name, by_uid
-
-RENEWAL = 540.0
-"""Seconds of one IDLE: servers end it after 30 minutes, a silent line has to be noticed sooner."""
+from mailticket.watching.sights import NOTHING_NEW, Sight, by_name, by_uid
+from mailticket.watching.trust import Trust
 
 
 class Watched(Protocol):
@@ -47,11 +45,15 @@ async def watch_folder(connection: Connection, watched: Watched, between: float)
     Returns when the configuration is another one. ``between``: seconds between two looks where the
     server cannot push.
     """
+    trust, sight, ended = Trust(between), NOTHING_NEW, ""
     while await watched.is_current():
         place = await connection.place()
-        watched.see(await _sight(connection, watched, place), connection.manner)
+        before, sight = sight, await _sight(connection, watched, place)
+        if ended == "quiet":
+            trust.judge(missed=sight.key not in {None, before.key})
+        watched.see(sight, connection.manner)
         if connection.can_push:
-            await _told(connection, watched, place, RENEWAL * random.uniform(0.8, 1.0))  # noqa: S311
+            sight, ended = await _told(connection, watched, place, sight, trust)
         else:
             await connection.stirs(between, lambda: False)
 
@@ -61,17 +63,22 @@ async def look_once(connection: Connection, watched: Watched) -> None:
     watched.see(await _sight(connection, watched, await connection.place()), "look")
 
 
-async def _told(connection: Connection, watched: Watched, place: Place, seconds: float) -> None:
-    """Look again each time something is pushed, until the IDLE is to be renewed or we are woken."""
+async def _told(
+    connection: Connection, watched: Watched, place: Place, sight: Sight, trust: Trust
+) -> tuple[Sight, str]:
+    """Look again each time something is pushed; give what was seen last, and why that ended."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
+    end = loop.time() + trust.seconds * random.uniform(0.9, 1.0)  # noqa: S311
     place = replace(place, uidnext=None)  # it is out of date from now on
     while (left := end - loop.time()) > 0:
         async with connection.idling():
-            stirred = await connection.stirs(left, lambda: not watched.is_waiting)
-        if not stirred:
-            return
-        watched.see(await _sight(connection, watched, place), connection.manner)
+            ended = await connection.stirs(left, lambda: not watched.is_waiting)
+        if ended != "mail":
+            return sight, ended
+        trust.restore()
+        sight = await _sight(connection, watched, place)
+        watched.see(sight, connection.manner)
+    return sight, "mail"
 
 
 async def _sight(connection: Connection, watched: Watched, place: Place) -> Sight:
