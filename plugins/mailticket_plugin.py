@@ -2,7 +2,11 @@
 
 from airflow.plugins_manager import AirflowPlugin  # noqa: TID251
 
-from mailticket import listener
+# The tasks of a LocalExecutor are forked from the scheduler, and DAG files are read by children of
+# the DAG processor: what the parent has imported once, none of them has to.
+from mailticket import airflow_task, dag, listener
+
+PRELOADED = (airflow_task, dag)
 
 
 class MailticketPlugin(AirflowPlugin):
