@@ -59,6 +59,7 @@ _CLEAR_QUOTE = re.compile(
 )
 _LOOKED_THROUGH = 400_000
 _LINE_END = re.compile(rb"[\r\n]")
+_NO_FIELD = b"\r\n\xef\xbb\xbf \t\0"
 _EMBEDDED = re.compile(r'src="cid:([^"<>]*)"', re.IGNORECASE)
 """An image of sanitised HTML that the mail itself holds."""
 
@@ -87,11 +88,19 @@ def _may_be_remembered(raw: bytes) -> bool:
     return short and sum(map(raw.count, (b"\n", b"\r", b",", b"<"))) <= _REMEMBERED_PIECES
 
 
+def before_fields(raw: bytes) -> int:
+    """Give how many bytes of blank lines and byte order marks stand before the first field."""
+    if raw[:1] not in _NO_FIELD:
+        return 0
+    beginning = raw[:4096]
+    rest = beginning.lstrip(_NO_FIELD)
+    return len(beginning) - len(rest) if rest else 0
+
+
 def _straightened(raw: bytes) -> bytes:
     """Skip what stands before the first field, and mend line ends of other centuries."""
-    head = raw[:4096].lstrip(b"\r\n\xef\xbb\xbf \t\0") if raw[:1] in b"\r\n\xef \t\0" else b""
-    start = raw.find(head[:64]) if head else 0
-    raw = raw[start:] if start > 0 else raw
+    start = before_fields(raw)
+    raw = raw[start:] if start else raw
     if b"\r\r\n" in raw[:4096]:
         return raw.replace(b"\r\r\n", b"\r\n")
     if b"\n" not in raw[:4096] and b"\r" in raw[:4096]:

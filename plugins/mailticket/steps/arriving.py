@@ -10,7 +10,7 @@ from mailticket.errors import LimitExceeded
 from mailticket.identity import content_hash, header_hash, header_size
 from mailticket.mailboxes.base import Listed
 from mailticket.message import HeaderSection, folded
-from mailticket.parsing import read_header
+from mailticket.parsing import before_fields, read_header
 from mailticket.store.intake import Arrival, message_key
 
 _READ_INSTEAD = (8192, 1024, 0)
@@ -33,7 +33,7 @@ def arrival(
         uid=listed.uid,
         size=listed.size,
         received_at=_moment(listed.received_at),
-        header_size=header_size(raw),
+        header_size=_section_end(raw),
         header_hash=header_hash(raw),
         content_hash=content_hash(raw) if whole else None,
         message_id=header.message_id,
@@ -65,7 +65,7 @@ def is_the_same(message_id: str, known_hash: bytes, header: bytes) -> bool:
 
 
 def _header(raw: bytes, read: Callable[[bytes], HeaderSection] = read_header) -> HeaderSection:
-    section = raw[: header_size(raw)]
+    section = raw[: _section_end(raw)]
     for length in (len(section), *_READ_INSTEAD):
         try:
             return read(section[:length])
@@ -74,6 +74,12 @@ def _header(raw: bytes, read: Callable[[bytes], HeaderSection] = read_header) ->
         except Exception:  # noqa: BLE001  what is wrong with it is told by `filter`
             return _NAMELESS
     raise AssertionError("nothing is within every limit")
+
+
+def _section_end(raw: bytes) -> int:
+    """Find the header section where ``parse`` does: they must not see different senders."""
+    start = before_fields(raw)
+    return start + header_size(raw[start:] if start else raw)
 
 
 def _moment(moment: datetime | None) -> datetime | None:
