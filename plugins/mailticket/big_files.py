@@ -44,6 +44,10 @@ def _save_file(directory: Path, name: str, chunks: Iterable[bytes]) -> str:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+        # What was killed while it wrote this file left its part of it, in no log and no row. Should
+        # one still be at it, it finds the file whole.
+        for left in directory.glob(f".{name}.*.part"):
+            left.unlink(missing_ok=True)
         _sync_directory(directory)
     finally:
         part.unlink(missing_ok=True)

@@ -154,8 +154,19 @@ def to_document(draft: Draft) -> dict[str, Any]:
     return document
 
 
+class OtherVersion(Exception):
+    """The document was written by a version of mailticket whose drafts have other fields."""
+
+
 def from_document(document: Mapping[str, Any]) -> Draft:
-    """Read what ``to_document`` gave."""
+    """Read what ``to_document`` gave; raises ``OtherVersion``."""
+    try:
+        return _read(document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise OtherVersion(f"{type(error).__name__}: {error}") from error
+
+
+def _read(document: Mapping[str, Any]) -> Draft:
     return Draft(
         _address(document["sender"]),
         tuple(Address(**one) for one in document["to"]),

@@ -93,3 +93,17 @@ def test_killed_again_and_again_at_any_moment(world: World, chance: random.Rando
         world.require_order()
         world.lapse()
     world.finish()
+
+
+def test_runs_that_die_leave_the_next_one_no_more_than_a_run_may_take(
+    make_world: MakeWorld, chance: random.Random
+) -> None:
+    """Else the pile grows with each death, and with it the time in which the next one can die."""
+    world = make_world("imap-delete", {"max_messages_per_run": 4})
+    world.begin(Writer(chance).every_kind())
+    for n in range(3):
+        counts = world.steps(f"dies {n}", "fetch")
+        assert counts["fetched"] + counts["adopted"] == 4
+        assert counts["more"] is True
+        world.lapse()
+    world.finish()

@@ -178,7 +178,8 @@ class Gate:
     def _survives(self, line: _Line) -> bool:
         """Do what goes wrong; tell whether the turn is passed on."""
         if self.fault == "kill":
-            os.kill(_owner(line.client.getpeername()[1], os.getpid()), signal.SIGKILL)
+            if owner := _owner(line.client.getpeername()[1], os.getpid()):
+                os.kill(owner, signal.SIGKILL)
         elif self.fault == "hang":
             self._over.wait(20)
         elif self.fault == "terminate" and self.database and line.name == "postgres":
@@ -201,9 +202,9 @@ class Gate:
 
 
 def _owner(port: int, parent: int) -> int:
-    """Find the child of ours that speaks from a port; those that it forked have it open as well."""
+    """Find the child that speaks from a port, not those that it forked; 0: it has ended."""
     rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
-    inode = next(row[9] for row in rows if int(row[1].partition(":")[2], 16) == port)
+    inode = next((row[9] for row in rows if int(row[1].partition(":")[2], 16) == port), "none")
     name, owners = f"socket:[{inode}]", dict[int, int]()
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # gone meanwhile
@@ -211,13 +212,14 @@ def _owner(port: int, parent: int) -> int:
                 stat = (process / "stat").read_text().rpartition(") ")[2].split()
                 owners[int(process.name)] = int(stat[1])
     assert parent not in owners, "what is to be killed must be a child"
-    return next(pid for pid, above in owners.items() if above not in owners)
+    return next((pid for pid, above in owners.items() if above not in owners), 0)
 
 
 def _words(server: str, said: bytes) -> str:
     """Say what is asked, so that a person finds the place in the code."""
     text = said[5:] if server == "postgres" else said
-    line = text.lstrip().split(b"\n", 1)[0][:_LETTERS]
+    lines = (line.strip() for line in text.splitlines())
+    line = next((one for one in lines if one and not one.startswith(b"--")), b"")[:_LETTERS]
     return line.decode("ascii", "replace").replace("\0", "").strip()
 
 

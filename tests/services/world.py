@@ -88,13 +88,13 @@ class World(Arena):
 
     # -- beginning --------------------------------------------------------------------------------
 
-    def begin(self, letters: Sequence[Letter]) -> None:
-        """Empty the tables and the SMTP server, and deliver these into a mailbox of their own."""
+    def begin(self, letters: Sequence[Letter], first: int | None = None) -> None:
+        """Empty tables and SMTP server, deliver these, or the first of them, into a new mailbox."""
         self.gate.arm(0)
         [(tables,)] = self.rows(_TABLES)
         self.rows(f"TRUNCATE {tables} RESTART IDENTITY CASCADE; {_PEOPLE}")
         self.user = f"{type(self)(**self._blank()).user}"
-        self.letters, self.most_attempts = letters, 1
+        self.letters, self.most_attempts = (), 1
         self.post_office.mails.clear()
         if folder := self.settings.get("big_files_dir"):
             for file in Path(folder).glob("*"):
@@ -102,7 +102,12 @@ class World(Arena):
         if self.people:
             self._know([one.sender for one in letters if one.sender.endswith("@acme.example")])
         self.deliver(b"Subject: was here before\r\n\r\nOld.\r\n", folder=TARGET)
-        self.deliver(*(one.raw for one in letters))
+        self.deliver_more(letters, len(letters) if first is None else first)
+
+    def deliver_more(self, letters: Sequence[Letter], number: int) -> None:
+        """Deliver of these what is not delivered yet, up to so many."""
+        self.deliver(*(one.raw for one in letters[len(self.letters) : number]))
+        self.letters = letters[:number]
 
     def _blank(self) -> dict[str, Any]:
         return {

@@ -38,7 +38,7 @@ def fetch(p: Passage) -> Counts:
     if adopted:
         p.log.info(f"took over {adopted} messages that an earlier run left undecided")
     with mailbox_of(p) as mailbox:
-        look = _Fetch(p, mailbox, _epoch(p, mailbox))
+        look = _Fetch(p, mailbox, _epoch(p, mailbox), adopted)
         try:
             counts = look.take()
         except Reused as reused:
@@ -72,8 +72,10 @@ def _is_mark(mark: Row, header: bytes) -> bool:
 class _Fetch:
     """One look at one folder."""
 
-    def __init__(self, p: Passage, mailbox: Mailbox, epoch: Epoch) -> None:
+    def __init__(self, p: Passage, mailbox: Mailbox, epoch: Epoch, adopted: int) -> None:
         self.p, self.mailbox, self.epoch = p, mailbox, epoch
+        # Where runs die again and again, no next one has more to do than the last.
+        self.room = max(0, p.inbox.max_messages_per_run - adopted)
         self.limit = p.inbox.maximum_email_size
         self.stored = self.recognised = 0
 
@@ -95,7 +97,7 @@ class _Fetch:
 
     def _everything(self) -> bool:
         """Store all that a run may take; tell whether there is more."""
-        left = self.p.inbox.max_messages_per_run
+        left = self.room
         chunks = _chunks(self.mailbox.listing(str(self.epoch.cursor or "") or None))
         more = False
         for number, chunk in enumerate(chunks):

@@ -28,6 +28,13 @@ def parse_messages(p: Passage) -> Counts:
     """
     if p.run.clear_number:
         p.attempts.reopen_for_parse(p.run, p.batch)
+    parsed, decided = parse_accepted(p)
+    found = second_look(p) if p.batch in (None, 1) else 0
+    return {"parsed": parsed, "decided": decided, "found_automatic": found}
+
+
+def parse_accepted(p: Passage) -> tuple[int, int]:
+    """Decode what is accepted; give how many were parsed, and how many decided."""
     accepted = p.attempts.pending(p.run, "accepted", p.batch)
     parsed = done = 0
     for portion in portions(p, accepted):
@@ -36,8 +43,7 @@ def parse_messages(p: Passage) -> Counts:
             done += len(group)
             p.outside.progress("parse", done, len(accepted))
             p.keep_lease()
-    found = second_look(p) if p.batch in (None, 1) else 0
-    return {"parsed": parsed, "decided": len(accepted) - parsed, "found_automatic": found}
+    return parsed, len(accepted) - parsed
 
 
 _Read = tuple[Row, Reading | Decision]

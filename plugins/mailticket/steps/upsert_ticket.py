@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from mailticket.config import Inbox
 from mailticket.decision import Case, Decision, Facts, Phase, Verdict
-from mailticket.draft import from_document
+from mailticket.draft import OtherVersion, from_document
 from mailticket.errors import LimitExceeded, MailticketError, RowRefused
 from mailticket.judging import Judgement, describe, judge
 from mailticket.matching import named_in_title, thread_ids
@@ -16,6 +16,7 @@ from mailticket.parsing import read_header
 from mailticket.passage import REASON_SHOWN, Counts, Passage, failure, tell
 from mailticket.planning import Ground, contact_addresses
 from mailticket.steps.notifying import notify
+from mailticket.steps.parse import parse_accepted
 from mailticket.steps.tries import MOST_TRIES, survived
 from mailticket.store.attempts import Record, step_documents
 from mailticket.store.facts import FactFinder, TicketQuestion
@@ -35,11 +36,22 @@ def upsert_tickets(p: Passage) -> Counts:
         return counts
     with survived(p, "upsert_ticket") as may_begin:
         for done, attempt in enumerate(pending, 1):
-            outcome = _one(p, attempt) if may_begin(attempt) else _given_up(p, attempt)
+            try:
+                outcome = _one(p, attempt) if may_begin(attempt) else _given_up(p, attempt)
+            except OtherVersion as error:
+                _parse_again(p, error)
+                outcome = _one(p, attempt)
             counts[outcome] = counts.get(outcome, 0) + 1
             p.outside.progress("upsert_ticket", done, len(pending))
             p.keep_lease()
     return counts
+
+
+def _parse_again(p: Passage, error: OtherVersion) -> None:
+    """Read the originals once more: mailticket was installed anew between two tasks of the run."""
+    p.log.warning(f"another version of mailticket parsed these messages ({error}): once more")
+    p.attempts.forget_drafts(p.run)
+    parse_accepted(p)
 
 
 def _given_up(p: Passage, attempt: int) -> str:
@@ -64,7 +76,7 @@ def _one(p: Passage, attempt: int) -> str:
             outcome = _decided(p, attempt)
     except RowRefused as error:
         outcome = _failed(p, attempt, failure("database", f"the database refuses it: {error}"))
-    except MailticketError:
+    except (MailticketError, OtherVersion):
         raise
     except Exception as error:  # one message's failure never stops the others
         p.log.exception(f"attempt {attempt} failed")

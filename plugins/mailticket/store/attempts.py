@@ -186,6 +186,10 @@ class Attempts:
         own = {"attempt": row["attempt"], "message": row["message"], "inbox": run.inbox}
         self._db.rows("conclude", run=run.id, **own, **values)
 
+    def forget_drafts(self, run: Run) -> None:
+        """Let what the run parsed be parsed again."""
+        self._db.rows("forget_drafts", run=run.id)
+
     def reopen_for_filter(self, run: Run) -> int:
         """Open new attempts for all of the run's messages in error or undesired (SPEC 6.4)."""
         everywhere = ("filter", "parse", "upsert_ticket")

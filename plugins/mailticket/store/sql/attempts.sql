@@ -177,6 +177,12 @@ drafts AS (
 UPDATE mailticket.message m SET attempt = o.id FROM opened o WHERE m.id = o.message
 RETURNING m.id
 
+-- name: forget_drafts
+UPDATE mailticket.attempt SET stage = 'accepted', tries = 0,
+       steps = coalesce((SELECT jsonb_agg(s) FROM jsonb_array_elements(steps) s
+                          WHERE s ->> 'phase' = 'headers'), '[]')
+ WHERE run = %(run)s AND status = 'new' AND stage = 'parsed'
+
 -- name: restart
 -- What the run left undecided before it was cleared: an earlier configuration let it pass.
 UPDATE mailticket.attempt a
