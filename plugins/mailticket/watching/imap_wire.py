@@ -31,7 +31,8 @@ WOKEN: list[bytes] = []
 """Stands there for: somebody of ours wants another look."""
 _LINES_AT_ONCE = 50
 """The library goes one call deeper for each line of a packet."""
-_LONGEST_LINE = 4 * 1024**2
+_LONGEST_LINE = 16 * 1024**2
+"""Bytes: a SEARCH over two million messages, the first look at a large folder."""
 _LONGEST_ANSWER = 32 * 1024**2
 """Bytes until we say or take something again: a SEARCH over three million messages."""
 _LINE_COSTS = 50
