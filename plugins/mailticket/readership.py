@@ -92,5 +92,9 @@ def _concerned(kind: Kind, audience: Audience) -> tuple[Reader, ...]:
 
 
 def _may_be_mailed(reader: Reader) -> bool:
-    nobody = _NOBODY.fullmatch(reader.address.rpartition("@")[0].partition("+")[0])
-    return not (reader.ours or nobody) and mailable(reader.address)
+    return not (reader.ours or nobody_reads(reader.address)) and mailable(reader.address)
+
+
+def nobody_reads(address: str) -> bool:
+    """Tell whether an address is one behind which no person reads: noreply, postmaster and kin."""
+    return bool(_NOBODY.fullmatch(address.rpartition("@")[0].partition("+")[0]))

@@ -425,6 +425,16 @@ def test_one_person_under_many_addresses_is_answered_once(
     ]
 
 
+def test_an_address_that_nobody_reads_is_not_answered(
+    arena: Arena, post_office: PostOffice
+) -> None:
+    arena.fields |= {"forward_errors_to": [], "unknown_caller_reply": "We do not know you."}
+    names = ("noreply", "no-reply+42", "Postmaster", "do_not_reply", "vic")
+    arena.deliver(*(mail("Buy", f"V <{name}@victim.example>") for name in names))
+    arena.run()
+    assert [taken.recipient for taken in post_office.mails] == ["vic@victim.example"]
+
+
 def test_no_more_than_fifty_unknown_callers_an_hour_are_answered(
     arena: Arena, post_office: PostOffice, capsys: pytest.CaptureFixture[str]
 ) -> None:

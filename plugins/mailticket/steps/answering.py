@@ -12,6 +12,7 @@ from mailticket.notices import Notice, rejection_reply
 from mailticket.outgoing import Thread, mailable, wire_address
 from mailticket.parsing import read_header
 from mailticket.passage import Passage
+from mailticket.readership import nobody_reads
 from mailticket.steps.letterhead import author, heading, new_id
 from mailticket.steps.posting import post
 from mailticket.store.postgres import Row
@@ -80,7 +81,7 @@ class _Answers:
 
     def _answer(self, row: Row) -> Notice | None:
         p = self.p
-        if not mailable(row["sender"]):
+        if not mailable(row["sender"]) or nobody_reads(row["sender"]):
             return None
         recipient = wire_address(row["sender"])
         own = p.own_address
