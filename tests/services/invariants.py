@@ -50,7 +50,7 @@ def astray(world: World) -> list[str]:
     faults = []
     for letter in world.letters:
         n = letter.number
-        if not here[n] and not target[n] and not decided.get(n):
+        if not here[n] and not target[n] and not decided.get(n) and n != world.vanished:
             faults.append(f"delivery {n} left the mailbox, and no decision is committed")
         if target[n] and not decided.get(n):
             faults.append(f"delivery {n} was moved, and no decision is committed")
@@ -165,21 +165,18 @@ def _saved(world: World) -> Iterator[str]:
 def _places(world: World) -> Iterator[str]:
     """Check that each letter lies where it must, once, or has left."""
     here, target = lying(world, "INBOX"), lying(world, "Done")
-    for letter in world.letters:
-        n, place = letter.number, _place(world, letter)
-        if (here[n], target[n]) != (place == "INBOX", place == "Done"):
-            yield f"delivery {n} ({letter.verdict}): {here[n]} in INBOX, {target[n]} in Done"
-
-
-def _place(world: World, letter: Letter) -> str:
-    place = world.place(letter)
-    told = [
-        status
-        for n, kind, _, status, _ in _outbox(world)
-        if n == letter.number and kind == "forwarded_error"
-    ]
     # What was sent twice without an answer waits for a person, and its error with it.
-    return "INBOX" if not place and letter.place == "error" and "unanswered" in told else place
+    waiting = {
+        n
+        for n, kind, _, status, _ in _outbox(world)
+        if (kind, status) == ("forwarded_error", "unanswered")
+    }
+    for letter in world.letters:
+        n, place = letter.number, world.place(letter)
+        if letter.place == "error" and n in waiting:
+            place = "INBOX"
+        if n != world.vanished and (here[n], target[n]) != (place == "INBOX", place == "Done"):
+            yield f"delivery {n} ({letter.verdict}): {here[n]} in INBOX, {target[n]} in Done"
 
 
 def _outbox(world: World) -> list[tuple[int, str, str, str, int]]:

@@ -49,6 +49,8 @@ class World(Arena):
     """Seconds that the pass waits for a server."""
     most_attempts: int = field(kw_only=True, default=1)
     """How often a message may have been decided: once, and once more for each clear."""
+    vanished: int = field(kw_only=True, default=0)
+    """The delivery that another client took away."""
     _beside: tuple[int, Any] = field(kw_only=True, default=(0, None))
 
     def _connection(self, conn_id: str) -> Any:
@@ -94,7 +96,7 @@ class World(Arena):
         [(tables,)] = self.rows(_TABLES)
         self.rows(f"TRUNCATE {tables} RESTART IDENTITY CASCADE; {_PEOPLE}")
         self.user = f"{type(self)(**self._blank()).user}"
-        self.letters, self.most_attempts = (), 1
+        self.letters, self.most_attempts, self.vanished = (), 1, 0
         self.post_office.mails.clear()
         if folder := self.settings.get("big_files_dir"):
             for file in Path(folder).glob("*"):
