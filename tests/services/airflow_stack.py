@@ -200,14 +200,16 @@ class AirflowStack:
     def inbox_dag(self, inbox: str) -> Json | None:
         return self.dag(f"mailticket_inbox_{inbox}")
 
-    def until_dag(self, dag_id: str, holds: Callable[[Json], bool], what: str) -> Json:
+    def until_dag(
+        self, dag_id: str, holds: Callable[[Json], bool], what: str, seconds: float = 60
+    ) -> Json:
         """Wait until a DAG is there and as it should be."""
 
         def look() -> Json | None:
             found = self.dag(dag_id)
             return found if found and holds(found) else None
 
-        found: Json = eventually(look, f"{dag_id}: {what}", 60)
+        found: Json = eventually(look, f"{dag_id}: {what}", seconds)
         return found
 
     # -- runs -------------------------------------------------------------------------------------
