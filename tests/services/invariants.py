@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from services.letters import Letter
     from services.world import World
 
 _DELIVERY = re.compile(rb"^X-Delivery: (\d+)\r?$", re.MULTILINE)
