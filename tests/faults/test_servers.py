@@ -17,7 +17,7 @@ import pytest
 from mailticket.errors import MailticketError
 from services.database import DatabaseServer
 from services.gate import Turn
-from services.invariants import astray, lying, violations
+from services.invariants import astray, lying
 from services.letters import OPS, Writer
 from services.world import World
 
@@ -78,7 +78,8 @@ def world(make_world: MakeWorld, chance: random.Random) -> World:
 def test_an_smtp_server_that_refuses_for_now_or_dies_gets_each_mail(
     world: World, answer: str, chance: random.Random
 ) -> None:
-    left = [chance.randint(1, 5)]
+    troubled = chance.randint(1, 5)
+    left = [troubled]
 
     def answers(_recipient: str, _raw: bytes) -> str:
         left[0] -= 1
@@ -88,7 +89,8 @@ def test_an_smtp_server_that_refuses_for_now_or_dies_gets_each_mail(
     world.run()
     world.finish()
     doubled = len(world.post_office.mails) - sum(len(one.told) for one in world.letters)
-    assert doubled == (1 if answer == "die" else 0) or answer == "die"
+    # Of a mail that was taken without a word nothing is known: it goes once more, and no more.
+    assert 0 < doubled <= troubled if answer == "die" else doubled == 0
 
 
 def test_an_smtp_server_that_never_says_that_it_took_them_gets_each_mail_twice_at_most(
@@ -116,9 +118,6 @@ def test_an_smtp_server_that_refuses_for_good_keeps_the_errors_in_the_mailbox(wo
     statuses = {status for (status,) in world.rows("SELECT status FROM mailticket.outbox")}
     assert statuses == {"refused"}
     assert set(lying(world, "INBOX")) == {o.number for o in world.letters if o.place == "error"}
-    world.post_office.answer = lambda _recipient, _raw: ""
-    assert all(" is refused" in line or "lies" in line or "INBOX" in line or "taken 0" in line
-               for line in violations(world))  # fmt: skip
 
 
 def test_an_smtp_server_that_hangs_at_any_turn_holds_the_pass_up_for_its_timeout_only(

@@ -174,7 +174,7 @@ class World(Arena):
         """Let the next runs do what is left, and ask every server what it all came to."""
         self.gate.disarm()
         self.require_order()
-        for _ in range(4):
+        for _ in range(8):
             self.lapse()
             self.rows("UPDATE mailticket.outbox SET not_before = now() WHERE status <> 'sent'")
             with suppress(MailticketError):
