@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from mailticket.store.runs import Runs
+from mailticket.store.tickets import Tickets
+from mailticket.store.watching import Watching
 from services.arena import Arena, MakeArena, mail
 from services.scenes import close, person, signed_id
 
@@ -319,3 +322,42 @@ def test_the_view_tells_each_message_with_its_place_and_its_decision(arena: Aren
         "R-000001",
         "the run",
     )
+
+
+def test_more_changes_than_one_run_announces_ring_for_another(arena: Arena) -> None:
+    arena.deliver(mail("One"))
+    arena.run("r1")
+    arena.rows(
+        "INSERT INTO mailticket.ticket_event (ticket_id, ref, class, kind, run)"
+        " SELECT 1, 'R-000001', 'UserRequest', 'updated', run"
+        " FROM mailticket.ticket_event, generate_series(1, 2500)"
+    )
+    arena.rows("UPDATE mailticket.run SET finished_at = now() - interval '1 minute'")
+    assert announced(arena, "r2") == 2000
+    arena.rows("UPDATE mailticket.run SET finished_at = now() - interval '1 minute'")
+    assert "announce" in asks(arena)
+    assert announced(arena, "r3") == 501
+    arena.rows("UPDATE mailticket.run SET finished_at = now() - interval '1 minute'")
+    assert "announce" not in asks(arena)
+
+
+def announced(arena: Arena, name: str) -> int:
+    """Take a run whose last but two tasks announces, as Airflow's does; give how many events."""
+    arena.steps(name, "fetch", "filter", "parse", "upsert_ticket")
+    db = arena.access().database()
+    try:
+        run = Runs(db).find(arena.name, name, 0)
+        assert run is not None
+        number = len(list(Tickets(db).unannounced(run)))
+    finally:
+        db.close()
+    arena.steps(name, "forward_errors", "cleanup", "report")
+    return number
+
+
+def asks(arena: Arena) -> dict[str, str]:
+    db = arena.access().database()
+    try:
+        return Watching(db).asks().get(arena.name, {})
+    finally:
+        db.close()

@@ -84,10 +84,12 @@ VALUES %s ON CONFLICT (ticket_id, sha256) DO NOTHING RETURNING filename
 
 -- name: unannounced
 -- Marks what this run is about to announce, and gives it: its own events, and those of earlier
--- passes over the inbox that never came to announce theirs.
+-- passes over the inbox that never came to announce theirs. No more than Airflow takes in one
+-- request without keeping others waiting: the watch rings for the rest.
 UPDATE mailticket.ticket_event e SET announcing_run = %(run)s
-  FROM mailticket.run r
- WHERE r.id = e.run AND r.inbox = %(inbox)s AND e.announced_at IS NULL
+ WHERE e.id IN (
+       SELECT o.id FROM mailticket.ticket_event o JOIN mailticket.run r ON r.id = o.run
+        WHERE r.inbox = %(inbox)s AND o.announced_at IS NULL ORDER BY o.id LIMIT 2000)
 RETURNING e.id, e.ticket_id, e.ref, e.class, e.kind, e.message
 
 -- name: mark_announced

@@ -8,6 +8,11 @@ SELECT inbox, 'send', max(id)::text FROM mailticket.outbox
 UNION ALL
 SELECT inbox, 'rest', max(rest_of)::text FROM mailticket.mailbox_epoch
  WHERE rest_of IS NOT NULL GROUP BY inbox
+UNION ALL
+-- Changes of which no other DAG was told: more than one run announces, or made from a shell.
+SELECT r.inbox, 'announce', min(e.id)::text
+  FROM mailticket.ticket_event e JOIN mailticket.run r ON r.id = e.run
+ WHERE e.announced_at IS NULL AND r.finished_at < now() - interval '30 seconds' GROUP BY r.inbox
 
 -- name: undecided_messages
 -- Left by dead runs, waiting for another message, or reset by a person. Not those of a pass that
