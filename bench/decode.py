@@ -55,7 +55,7 @@ STAGES = {
         "parsing._locations",
     ),
     "text to HTML": ("plaintext.html_of",),
-    "quotation": ("parsing.is_reply", "quotation.new_part_of_text", "quotation.new_part_of_html"),
+    "quotation": ("reply.is_reply", "quotation.new_part_of_text", "quotation.new_part_of_html"),
     "sanitise": ("sanitise.sanitise",),
     "HTML to text": ("body.text_of",),
     "automatic": ("bounces.by_content",),

@@ -79,7 +79,8 @@ def _names(sender: str) -> list[str]:
 
 
 def _value(section: FieldSection, name: str) -> str:
-    return one_line(decode_words(header_text(section.first(name))))
+    raw = section.first(name)
+    return one_line(decode_words(header_text(raw))) if raw else ""
 
 
 def _because(kind: AutomaticKind, section: FieldSection, name: str) -> Automatic:

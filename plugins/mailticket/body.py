@@ -178,8 +178,39 @@ def bare_text(html: str) -> str:
 # --- text from HTML ----------------------------------------------------------------------------
 
 
+_TOKEN = re.compile(
+    r'<(/?)([a-z][a-z0-9]*)((?: [a-z][a-z0-9-]*="[^"]*")*)>'
+    r"|&(?:#([0-9]+|x[0-9a-f]+)|([a-zA-Z][a-zA-Z0-9]*));|[^<&]+"
+)
+"""What sanitised HTML consists of: tags, references and text."""
+_ATTRIBUTE = re.compile(r' ([a-z][a-z0-9-]*)="([^"]*)"')
+
+
 class _Markdown(html2text.HTML2Text):
     """html2text without the backslashes: what it writes is read by people, not by programs."""
+
+    def feed(self, data: str) -> None:
+        """Read sanitised HTML, which needs no parser made for any HTML; other HTML by that one."""
+        tokens = list(_TOKEN.finditer(data))
+        if sum(each.end() - each.start() for each in tokens) != len(data):
+            super().feed(data)
+            return
+        for each in tokens:
+            self._take(each)
+
+    def _take(self, token: re.Match[str]) -> None:
+        closing, tag, attributes, character, entity = token.groups()
+        if tag and closing:
+            self.handle_tag(tag, {}, start=False)
+        elif tag:
+            pairs = _ATTRIBUTE.findall(attributes) if attributes else ()
+            self.handle_tag(tag, {key: unescape(value) for key, value in pairs}, start=True)
+        elif character:
+            self.handle_charref(character)
+        elif entity:
+            self.handle_entityref(entity)
+        else:
+            self.handle_data(token[0])
 
     def handle_data(self, data: str, entity_char: bool = False) -> None:  # noqa: ARG002
         super().handle_data(data, entity_char=True)

@@ -115,6 +115,7 @@ _CONTROLS: dict[int, str | None] = {
 }
 _CONTROLS |= {0x0B: "\n", 0x0C: "\n"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _C1 = re.compile("[\x80-\x9f]")
 
 
@@ -131,7 +132,7 @@ def scrub(text: str) -> str:
 
     PostgreSQL refuses both; others stopped for days because of one such mail.
     """
-    if text.isprintable():
+    if text.isprintable() or not _UNSTORABLE.search(text):
         return text
     return _SURROGATES.sub("\ufffd", text.translate(_CONTROLS))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from html import escape
@@ -149,9 +149,24 @@ class _Showing:
 
 def to_document(draft: Draft) -> dict[str, Any]:
     """Give the draft as JSON-able values."""
-    document = asdict(draft)
-    document["date"] = draft.date.isoformat() if draft.date else None
-    return document
+    return {
+        **(_values(draft) or {}),
+        "date": draft.date.isoformat() if draft.date else None,
+        "sender": _values(draft.sender),
+        "to": list(map(_values, draft.to)),
+        "cc": list(map(_values, draft.cc)),
+        "body": _values(draft.body),
+        "new_part": _values(draft.new_part),
+        "automatic": _values(draft.automatic),
+        "files": list(map(_values, draft.files)),
+        "whole_body": _values(draft.whole_body),
+        "whole_new_part": _values(draft.whole_new_part),
+    }
+
+
+def _values(part: Any) -> dict[str, Any] | None:
+    """Give the fields of one dataclass; ``asdict`` would copy each text in them."""
+    return {each: getattr(part, each) for each in part.__slots__} if part is not None else None
 
 
 class OtherVersion(Exception):

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailticket import __version__
+from mailticket.beside import Beside, has_room
 from mailticket.config import Inbox
 from mailticket.errors import NeverBegan, StoreUnavailable
-from mailticket.passage import Counts, Outside, Passage
+from mailticket.passage import Counts, Outside, Passage, Progress
 from mailticket.rules import site_rules, table, versions
 from mailticket.steps.cleanup import cleanup
 from mailticket.steps.fetch import fetch
@@ -23,7 +24,7 @@ from mailticket.steps.filter import filter_messages
 from mailticket.steps.forward_errors import forward_errors
 from mailticket.steps.parse import parse_messages
 from mailticket.steps.report import failures, report, summary
-from mailticket.steps.upsert_ticket import upsert_tickets
+from mailticket.steps.upsert_ticket import follow, upsert_tickets
 from mailticket.store.postgres import Database
 from mailticket.store.runs import Runs
 
@@ -38,6 +39,8 @@ STEPS: Mapping[str, Callable[[Passage], Counts]] = {
 }
 SHARED = ("parse",)
 """Tasks may share these, each with batches of its own; the step before numbers the batches."""
+TOGETHER = 100
+"""Messages from which a pass makes tickets while it parses; of fewer, each step takes no time."""
 PINS = ("fetch", "filter")
 """Clearing one of these decides anew, under the configuration of now (SPEC 6.4)."""
 
@@ -84,9 +87,13 @@ def take_step(p: Passage, step: str) -> Counts:
     The lease is given back after the last step that works on rows or mailbox, and by a step that
     fails: the next pass need not wait for it to run out.
     """
+    return _taken(p, step, lambda: STEPS[step](p))
+
+
+def _taken(p: Passage, step: str, act: Callable[[], Counts]) -> Counts:
     p.outside.progress(step, 0, None)
     try:
-        counts = STEPS[step](p)
+        counts = act()
         p.runs.finish_step(p.run, step, counts, p.batch or 0)
     except Exception:
         if p.batch is None:  # others may be at their parts of the step
@@ -106,11 +113,36 @@ def _give_lease_back(p: Passage) -> None:
 def run_once(
     db: Database, inbox: Inbox, run_name: str, outside: Outside
 ) -> tuple[Counts, list[str]]:
-    """Take all steps one after the other; give the counts by verdict and what failed."""
+    """Take all steps one after the other; give the counts by verdict and what failed.
+
+    Where there is much to parse and a core to do it on, ``upsert_ticket`` follows it at once.
+    """
+    accepted = 0
     for step in STEPS:
+        if step == "parse" and _pays(accepted):
+            continue
         passage = begin(db, Turn(inbox.name, run_name, step), lambda: inbox, outside)
-        counts = take_step(passage, step)
+        if step == "upsert_ticket" and _pays(accepted):
+            counts = _parse_and_upsert(passage, accepted)
+        else:
+            counts = take_step(passage, step)
+        accepted = counts.get("accepted", accepted)
     return counts, failures(passage)
+
+
+def _pays(messages: int) -> bool:
+    return messages >= TOGETHER and has_room()
+
+
+def _parse_and_upsert(p: Passage, messages: int) -> Counts:
+    db, turn = p.db.another(), Turn(p.inbox.name, p.run.name, "parse")
+
+    def parse(tell: Progress) -> Counts:
+        outside = replace(p.outside, progress=tell)
+        return take_step(begin(db, turn, lambda: p.inbox, outside), "parse")
+
+    with Beside(parse, p.outside.progress) as parsing:
+        return _taken(p, "upsert_ticket", lambda: follow(p, parsing, messages))
 
 
 __all__ = ["PINS", "STEPS", "Turn", "begin", "failures", "run_once", "summary", "take_step"]

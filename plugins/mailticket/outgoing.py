@@ -69,8 +69,10 @@ class Marks:
 
 def one_line(text: str, limit: int = _LINE) -> str:
     """Make a stranger's text safe in a header field or a line: no control, no fold, bounded."""
-    visible = "".join(" " if _breaks(c) else c for c in text[: limit * 4])
-    line = " ".join(visible.translate(_BIDI).split())
+    visible = text[: limit * 4]
+    if not visible.isprintable():
+        visible = "".join(" " if _breaks(c) else c for c in visible).translate(_BIDI)
+    line = " ".join(visible.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 

@@ -30,34 +30,15 @@ from mailticket.headers import decoded, header_section
 from mailticket.message import Attachment, HeaderSection, Limits, Message, NewPart
 from mailticket.options import ParseOptions
 from mailticket.parts import Part
-from mailticket.quotation import is_forward
+from mailticket.reply import is_reply
 from mailticket.sanitise import drop_images, drop_others
+from mailticket.wellformed import plain_addresses, plain_date
 
 _NO_LIMITS = Limits()
 _NO_OPTIONS = ParseOptions()
 _IDENTITY = frozenset({"from", "sender", "reply-to", "to", "cc", "date"})
 _IDENTITY_BYTES = 16 * 1024
 """Of address fields shown to mailparser, for its diagnosis; our own reader takes them all."""
-_REPLY_SUBJECT = re.compile(
-    r"^\s*(?:\[[^\]]{1,60}\]\s*)?"
-    r"(?:re|aw|antw|antwort|sv|vs|ref|rif|r|odp|ynt|res|ré|rép|回复|回覆|答复|答覆|返信|tr\s*:\s*re)"
-    r"\s*(?:\[\d+\]|\(\d+\)|\*\d+|\^\d+)?\s*[:：]",
-    re.IGNORECASE,
-)
-_CLEAR_QUOTE = re.compile(
-    r"class=[\"']?(?:gmail_quote|moz-cite-prefix|yahoo_quoted|protonmail_quote)"
-    r"|<blockquote[^>]{0,200}type=[\"']?cite|id=[\"']?(?:divRplyFwdMsg|appendonsend)"
-    r"|^(?:On|Le|Am|El|Il|Op|Em|W dniu) [^\n]{5,200}"
-    r"(?:wrote|écrit|schrieb|escribió|scritto|schreef|escreveu|napisał[^\n]{0,20})\s?:\s*$"
-    # Outlook's block of fields, in text and by its line above it in HTML.
-    r"|^(?:From|Von|De|Da|Van|Od)\s?: [^\n]{1,300}\n"
-    r"(?:Sent|Gesendet|Envoyé|Enviado|Inviato|Verzonden|Wysłano)(?: el| em)?\s?: [^\n]{4,100}\n"
-    r"|border-top:\s?solid #(?:E1E1E1|B5C4DF) 1\.0pt"
-    r"|<b>(?:<span[^>]{0,200}>)?(?:From|Von|De|Da|Van|Od)\s?:[\s\S]{0,1000}?"
-    r"<b>(?:<span[^>]{0,200}>)?(?:Sent|Gesendet|Envoyé|Enviado|Inviato|Verzonden|Wysłano)\s?:",
-    re.IGNORECASE | re.MULTILINE,
-)
-_LOOKED_THROUGH = 400_000
 _LINE_END = re.compile(rb"[\r\n]")
 _NO_FIELD = b"\r\n\xef\xbb\xbf \t\0"
 _EMBEDDED = re.compile(r'src="cid:([^"<>]*)"', re.IGNORECASE)
@@ -74,6 +55,14 @@ def read_header(raw: bytes, limits: Limits = _NO_LIMITS) -> HeaderSection:
 
 def _read_header(raw: bytes, limits: Limits) -> HeaderSection:
     return _header(_section(_straightened(raw), limits), limits)
+
+
+def _known_header(raw: bytes, section: FieldSection, limits: Limits) -> HeaderSection:
+    """Decode a section whose fields are read, if this process or its parent did not before."""
+    alone = raw[: section.size]
+    if section.defects or not _may_be_remembered(alone):
+        return _header(section, limits)
+    return _read_again(alone, limits)
 
 
 # A pass in one process comes back to each header section in every step.
@@ -141,6 +130,10 @@ def _unreadable_header(section: FieldSection, error: Exception) -> HeaderSection
 
 def _diagnosed(section: FieldSection) -> tuple[datetime | None, tuple[str, ...]]:
     """Ask mailparser for the date and for what is wrong with dates and addresses."""
+    fields = dict(reversed(section.fields))
+    addresses = [fields[name] for name in _IDENTITY - {"date"} if name in fields]
+    if (date := plain_date(section.first("date"))) and plain_addresses(addresses):
+        return date, ()
     written = decoded(section.first("date"))
     try:
         parser = mailparser.MailParser(email.message_from_bytes(_identity(section)))
@@ -184,7 +177,7 @@ def parse(raw: bytes, options: ParseOptions = _NO_OPTIONS) -> Message:
     """Decode a whole original."""
     raw = _straightened(raw)
     section = _section(raw, options.limits)
-    header = _header(section, options.limits)
+    header = _known_header(raw, section, options.limits)
     try:
         return _message(raw, section, header, options)
     except LimitExceeded:
@@ -217,16 +210,6 @@ def _message(
     )
 
 
-def is_reply(header: HeaderSection, source: Source) -> bool:
-    """Tell whether a mail answers another one, so that what it quotes may be cut."""
-    text = source.text[:_LOOKED_THROUGH]
-    if is_forward(header.subject, "" if source.content_type == "text/html" else text):
-        return False
-    if header.in_reply_to or header.references or _REPLY_SUBJECT.match(header.subject):
-        return True
-    return _CLEAR_QUOTE.search(text) is not None
-
-
 def _locations(parts: tuple[Part, ...]) -> dict[str, str]:
     """Say which Content-Location belongs to which Content-ID (RFC 2557)."""
     found: dict[str, str] = {}
@@ -244,6 +227,8 @@ def _without_holes(shown: Rendered, attachments: tuple[Attachment, ...]) -> Rend
     gone = {each for each in identities if comparable(each) not in stays}
 
     def mended(html: str) -> str:
+        if "cid:" not in html.lower():
+            return html
         # One pass for all of them: a mail can repeat an image a thousand times.
         html = _EMBEDDED.sub(lambda each: _same_image(each, same), html) if same else html
         html = drop_images(html, gone) if gone else html

@@ -38,6 +38,8 @@ def person_behind(address: str) -> str:
     """Fold the addresses that reach one mailbox: without ``+tag``, case and accents."""
     local, _, domain = address.rpartition("@")
     whole = f"{local.partition('+')[0] or local}@{domain}"
+    if whole.isascii():
+        return whole.lower()[:_LONGEST_KEY]
     letters = unicodedata.normalize("NFKD", whole).casefold()
     return "".join(c for c in letters if not unicodedata.combining(c))[:_LONGEST_KEY]
 

@@ -262,11 +262,11 @@ def test_a_message_that_ends_the_process_each_time_is_given_up_and_the_others_go
     arena: Arena,
 ) -> None:
     class DiesOfOne(Store):
-        def row(self, name: str, /, **values: Any) -> Any:
-            row = super().row(name, **values)
-            if name == "begin_original" and row["subject"] == "Bomb":
+        def rows(self, name: str, /, **values: Any) -> Any:
+            rows = super().rows(name, **values)
+            if name == "begin_originals" and any(row["subject"] == "Bomb" for row in rows):
                 die()
-            return row
+            return rows
 
     arena.deliver(mail("One"), mail("Bomb"), mail("Two"))
     for n in range(MOST_TRIES):
@@ -336,7 +336,7 @@ def test_a_step_that_lost_its_lease_on_the_way_writes_nothing_wrong(
 SLEEPS_AT = {
     "fetch": "known_uids",
     "filter": "load_headers",
-    "parse": "begin_original",
+    "parse": "begin_originals",
     "upsert_ticket": "load_draft",
     "forward_errors": "errors_to_forward",
     "cleanup": "due",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mailticket.apart import Crew, Lost
 from mailticket.decision import Decision
@@ -20,6 +21,9 @@ from mailticket.passage import Passage, failure
 from mailticket.steps.tries import given_up
 from mailticket.store.postgres import Row
 
+BEGUN_MESSAGES, BEGUN_BYTES = 8, 2 * 1024**2
+"""What is loaded at once: few, since a process that is killed leaves all of them begun."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -31,28 +35,34 @@ class Reading:
     """Files of the draft that the message does not have, by digest."""
 
 
-_Question = tuple[bytes, ParseOptions, int] | None
+_Question = bytes | None
 _Answer = Reading | Decision | None
 _Key = tuple[Row, Decision | None]
 
 
 def readings(p: Passage, attempts: Sequence[int]) -> Iterator[tuple[Row, Reading | Decision]]:
     """Give each attempt's row, without its raw bytes, and its Reading or why there is none."""
-    with Crew[_Question, _Answer](_decode, p.inbox.limit_seconds) as crew:
+    # What is the same for all goes to the children once, when they are made.
+    decode = partial(_decode, p.inbox.parse_options(), p.inbox.inline_image_max_width)
+    with Crew[_Question, _Answer](decode, p.inbox.limit_seconds) as crew:
         for (row, problem), answer in crew.each(_questions(p, attempts)):
             yield row, problem or _reading(answer)
 
 
 def _questions(p: Passage, attempts: Sequence[int]) -> Iterator[tuple[_Key, _Question]]:
-    options, width = p.inbox.parse_options(), p.inbox.inline_image_max_width
-    for attempt in attempts:
-        row = p.attempts.begin_original(attempt)
+    for row in _begun(p, attempts):
         raw, problem = row.pop("raw"), given_up(row)
         if raw is None:
             days = p.inbox.raw_retention_days
             gone = f"its original was purged (raw_retention_days {days}): it cannot be read again"
             problem = failure("original", gone)
-        yield (row, problem), None if problem else (bytes(raw), options, width)
+        yield (row, problem), None if problem else raw
+
+
+def _begun(p: Passage, attempts: Sequence[int]) -> Iterator[Row]:
+    for start in range(0, len(attempts), BEGUN_MESSAGES):
+        begun = attempts[start : start + BEGUN_MESSAGES]
+        yield from p.attempts.begin_originals(begun, BEGUN_BYTES)
 
 
 def _reading(answer: _Answer | Lost) -> Reading | Decision:
@@ -62,10 +72,9 @@ def _reading(answer: _Answer | Lost) -> Reading | Decision:
     return answer
 
 
-def _decode(question: _Question) -> _Answer:
-    if question is None:
+def _decode(options: ParseOptions, width: int, raw: _Question) -> _Answer:
+    if raw is None:
         return None
-    raw, options, width = question
     try:
         message = parse(raw, options)
     except LimitExceeded as error:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from mailticket.beside import Beside
 from mailticket.config import Inbox
 from mailticket.decision import Case, Decision, Facts, Phase, Verdict
 from mailticket.draft import OtherVersion, from_document
@@ -31,19 +34,40 @@ def upsert_tickets(p: Passage) -> Counts:
     if p.run.clear_number:
         p.attempts.reopen_for_upsert(p.run)
     pending = p.attempts.parsed_in_order(p.run)
-    counts: Counts = {}
     if not pending:
-        return counts
+        return {}
     with survived(p, "upsert_ticket") as may_begin:
-        for done, attempt in enumerate(pending, 1):
-            try:
-                outcome = _one(p, attempt) if may_begin(attempt) else _given_up(p, attempt)
-            except OtherVersion as error:
-                _parse_again(p, error)
-                outcome = _one(p, attempt)
-            counts[outcome] = counts.get(outcome, 0) + 1
-            p.outside.progress("upsert_ticket", done, len(pending))
-            p.keep_lease()
+        return dict(_upserted(p, pending, may_begin, len(pending)))
+
+
+def follow(p: Passage, parsing: Beside, expected: int) -> Counts:
+    """Take the run's messages in the mailbox's order while they are still being parsed.
+
+    Raises what ended the parsing.
+    """
+    counts: Counter[str] = Counter()
+    with survived(p, "upsert_ticket") as may_begin:
+        goes_on = True
+        while goes_on:
+            goes_on = parsing.goes_on()
+            pending = p.attempts.parsed_in_order(p.run, parsing_goes_on=goes_on)
+            counts += _upserted(p, pending, may_begin, expected, counts.total())
+    return dict(counts)
+
+
+def _upserted(
+    p: Passage, pending: Sequence[int], may_begin: Callable[[int], bool], of: int, done: int = 0
+) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for number, attempt in enumerate(pending, done + 1):
+        try:
+            outcome = _one(p, attempt) if may_begin(attempt) else _given_up(p, attempt)
+        except OtherVersion as error:
+            _parse_again(p, error)
+            outcome = _one(p, attempt)
+        counts[outcome] += 1
+        p.outside.progress("upsert_ticket", number, of)
+        p.keep_lease()
     return counts
 
 

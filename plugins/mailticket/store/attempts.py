@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from mailticket.decision import Decision, Phase, Status, Step
 from mailticket.draft import Draft, to_document
+from mailticket.errors import RowRefused
+from mailticket.store.copying import number
 from mailticket.store.postgres import Database, Row, binary, json_value
 from mailticket.store.runs import Run
 
@@ -61,6 +63,21 @@ def storable(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()[:4000]
 
 
+def _portions(rows: Sequence[Row], octets: int) -> Iterator[list[Row]]:
+    """Group rows so that the originals of a group fit into so many bytes, or are one."""
+    portion: list[Row] = []
+    volume = 0
+    for row in rows:
+        size = row["octets"] or 0
+        if portion and volume + size > octets:
+            yield portion
+            portion, volume = [], 0
+        portion.append(row)
+        volume += size
+    if portion:
+        yield portion
+
+
 class Attempts:
     """What the deciding steps read and write."""
 
@@ -72,9 +89,10 @@ class Attempts:
         rows = self._db.rows("pending", run=run.id, stage=stage, batch=batch)
         return [row["attempt"] for row in rows]
 
-    def parsed_in_order(self, run: Run) -> list[int]:
+    def parsed_in_order(self, run: Run, *, parsing_goes_on: bool = False) -> list[int]:
         """Give what may become tickets now, in the mailbox's order."""
-        return [row["attempt"] for row in self._db.rows("parsed_in_order", run=run.id)]
+        rows = self._db.rows("parsed_in_order", run=run.id, parsing=parsing_goes_on)
+        return [row["attempt"] for row in rows]
 
     def number_batches(self, run: Run, messages: int, octets: int, batches: int) -> int:
         """Spread what is to be parsed over at most so many batches; give how many these are."""
@@ -126,11 +144,19 @@ class Attempts:
         """Load header sections as ``raw`` (None: purged), with what is known of the messages."""
         return self._db.rows("load_headers", attempts=list(attempts))
 
-    def begin_original(self, attempt: int) -> Row:
-        """Load one original as ``raw`` (None: purged), and count in ``tries`` that it was begun."""
-        row = self._db.row("begin_original", attempt=attempt)
-        assert row is not None
-        return row
+    def begin_originals(self, attempts: Sequence[int], octets: int) -> Iterator[Row]:
+        """Load originals as ``raw`` (None: purged), and count in ``tries`` that they were begun.
+
+        In the order of ``attempts``; of more than ``octets`` together, only one is in memory.
+        """
+        rows = {
+            row["attempt"]: row for row in self._db.rows("begin_originals", attempts=list(attempts))
+        }
+        for portion in _portions([rows[attempt] for attempt in attempts], octets):
+            messages = [row["message"] for row in portion]
+            raws = {number(m): raw for m, raw in self._db.copied("originals", messages=messages)}
+            for row in portion:
+                yield {**row, "raw": raws.pop(row["message"], None)}
 
     def head(self, attempt: int) -> Row:
         """Load what a failure needs to be recorded and told."""
@@ -156,19 +182,22 @@ class Attempts:
         known = {
             bytes(row["sha256"]).hex() for row in self._db.rows("known_blobs", digests=digests)
         }
-        self._db.each(
-            "add_blob",
-            (
-                {
-                    "sha256": bytes.fromhex(digest),
-                    "size": len(content),
-                    "content": binary(content),
-                }
-                # In one order: inboxes that store the same files never block each other.
-                for digest, content in sorted(blobs.items())
-                if digest not in known
-            ),
-        )
+        # In one order: inboxes that store the same files never block each other.
+        fresh = [
+            (bytes.fromhex(digest), len(content), content)
+            for digest, content in sorted(blobs.items())
+            if digest not in known
+        ]
+        if not fresh:
+            return
+        try:
+            with self._db.savepoint():
+                self._db.copy("copy_blobs", fresh)
+        except RowRefused:  # another inbox stored one of them at this moment
+            self._db.each(
+                "add_blob",
+                ({"sha256": s, "size": n, "content": binary(c)} for s, n, c in fresh),
+            )
 
     def lock_draft(self, run: Run, attempt: int) -> Row | None:
         """Load a parsed attempt and keep others off it; None when it is not the run's any more."""

@@ -186,13 +186,8 @@ class Intake:
         with self._db.transaction():
             rows = self._db.many("add_messages", [_message_values(run.inbox, a) for a in arrivals])
             ids = [row["id"] for row in rows]
-            self._db.each(
-                "add_original",
-                (
-                    {"message": id_, "raw": binary(a.raw), "whole": a.whole}
-                    for id_, a in zip(ids, arrivals, strict=True)
-                ),
-            )
+            originals = ((id_, a.raw, a.whole) for id_, a in zip(ids, arrivals, strict=True))
+            self._db.copy("copy_originals", originals)
             self.locate(epoch, ((a.uid, id_) for id_, a in zip(ids, arrivals, strict=True)))
             attempts = [(id_, run.id, run.clear_number, run.configuration) for id_ in ids]
             self._db.many("add_attempts", attempts)

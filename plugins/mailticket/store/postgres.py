@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
-from typing import Any
+from io import BytesIO
+from typing import Any, Self
 
 import psycopg2  # noqa: TID251
 import psycopg2.errors  # noqa: TID251
 import psycopg2.extras  # noqa: TID251
 
 from mailticket.errors import RowRefused, StoreOutdated, StoreUnavailable
+from mailticket.store.copying import Copied, Value, copied_rows
+from mailticket.store.queries import may_be_planned_once, named, prepared
 
 Row = dict[str, Any]
-_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_PIECE = 256 * 1024
+"""Bytes that COPY moves at once."""
+_OFTEN = 3
+"""So many times a session plans a query anew, before it keeps a plan of it."""
 
 # Of this row only, though PostgreSQL counts some of it among its own troubles: a key too long for
 # its index, a trigger of the site's that objects.
@@ -38,20 +42,6 @@ _OUTDATED = (
 )
 
 
-@cache
-def _queries() -> Mapping[str, str]:
-    """Read the named queries of ``sql/``; a name is used once."""
-    found: dict[str, str] = {}
-    for file in sorted(Path(__file__).with_name("sql").glob("*.sql")):
-        _, *parts = _NAME.split(file.read_text("utf-8"))
-        for name, text in zip(parts[::2], parts[1::2], strict=True):
-            if name in found:
-                msg = f"query {name} stands twice"
-                raise ValueError(msg)
-            found[name] = text.strip()
-    return found
-
-
 class Database:
     """One connection, opened when it is first needed; every error leaves it translated."""
 
@@ -64,6 +54,9 @@ class Database:
         }
         self._connection: Any = None
         self._depth = 0
+        self._keeps_plans = False
+        self._asked: Counter[str] = Counter()
+        self._planned: set[str] = set()
 
     @property
     def in_transaction(self) -> bool:
@@ -100,7 +93,7 @@ class Database:
     def rows(self, name: str, /, **values: Any) -> list[Row]:
         """Run a named query and give all rows; outside a transaction it commits at once."""
         with self.transaction(), _translated(), self._cursor() as cursor:
-            cursor.execute(_queries()[name], values)
+            self._run(cursor, named()[name], values)
             return [dict(row) for row in cursor.fetchall()] if cursor.description else []
 
     def row(self, name: str, /, **values: Any) -> Row | None:
@@ -120,7 +113,7 @@ class Database:
             # execute_values looks for one %s: what other values bring in must not look like it.
             around = (
                 cursor.mogrify(part, values).decode().replace("%", "%%")
-                for part in _queries()[name].split("%s", 1)
+                for part in named()[name].split("%s", 1)
             )
             psycopg2.extras.execute_values(cursor, "%s".join(around), tuples, page_size=len(tuples))
             return [dict(row) for row in cursor.fetchall()] if cursor.description else []
@@ -129,13 +122,51 @@ class Database:
         """Run a query once for each row: for big values, which execute_values would copy."""
         with self.transaction(), _translated(), self._cursor() as cursor:
             for values in tuples:
-                cursor.execute(_queries()[name], values)
+                cursor.execute(named()[name], values)
+
+    def copy(self, name: str, rows: Iterable[Sequence[Value]]) -> None:
+        """Write rows by a query that is ``COPY … FROM STDIN``: each value goes as it is."""
+        with self.transaction(), _translated(), self._cursor() as cursor:
+            cursor.copy_expert(named()[name], Copied(rows), _PIECE)
+
+    def copied(self, name: str, /, **values: Any) -> list[tuple[bytes | None, ...]]:
+        """Read the rows of a query, each value as PostgreSQL sends it in binary form."""
+        out = BytesIO()
+        with self.transaction(), _translated(), self._cursor() as cursor:
+            query = cursor.mogrify(named()[name], values).decode()
+            cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", out, _PIECE)
+        return list(copied_rows(out.getbuffer()))
 
     def execute(self, text: str, values: Any = None) -> list[Row]:
         """Run SQL that was composed from the catalogue (column names of ticket classes)."""
         with self.transaction(), _translated(), self._cursor() as cursor:
             cursor.execute(text, values)
             return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+
+    def again(self, text: str, values: Sequence[Any]) -> list[Row]:
+        """Run composed SQL that comes again and again with other values."""
+        with self.transaction(), _translated(), self._cursor() as cursor:
+            self._run(cursor, text, values)
+            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+
+    def _run(self, cursor: Any, text: str, values: Any) -> None:
+        """Run a query; one that is asked often is planned once for the whole session."""
+        if not self._keeps_plans or not may_be_planned_once(text):
+            cursor.execute(text, values)
+            return
+        statement = prepared(text)
+        self._asked[text] += 1
+        if self._asked[text] < _OFTEN:
+            cursor.execute(text, values)
+            return
+        if text not in self._planned:
+            cursor.execute(statement.prepare)
+            self._planned.add(text)  # a transaction that is rolled back leaves it prepared
+        cursor.execute(statement.execute, values)
+
+    def another(self) -> Self:
+        """Give the same database by a connection of its own, for another process."""
+        return type(self)(**self._parameters)
 
     def close(self) -> None:
         """Give the connection back."""
@@ -147,6 +178,8 @@ class Database:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg2.connect(**self._parameters)
             psycopg2.extras.register_default_jsonb(self._connection)
+            self._planned.clear()
+            self._keeps_plans = _has_session_of_its_own(self._connection)
         return self._connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
 
     def _roll_back(self) -> None:
@@ -155,6 +188,21 @@ class Database:
                 self._connection.rollback()
         except psycopg2.Error:
             self._connection = None
+
+
+def _has_session_of_its_own(connection: Any) -> bool:
+    """Tell whether plans may be kept; if so, they are made for any values.
+
+    Behind a pooler each transaction may meet another session, which knows none of the plans. The
+    process that a pooler claims to be on connecting is never the one that answers.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        its_own: bool = cursor.fetchone()[0] == connection.info.backend_pid
+        if its_own:
+            cursor.execute("SET plan_cache_mode = force_generic_plan")
+    connection.commit()
+    return its_own
 
 
 @contextmanager

@@ -77,6 +77,8 @@ class Settling:
 
     def purge_originals(self, inbox: Inbox) -> int:
         """Delete originals that are older than ``raw_retention_days``; give how many."""
-        rows = self._db.rows("purge_originals", inbox=inbox.name, days=inbox.raw_retention_days)
+        rows = self._db.rows(
+            "purge_originals", inbox=inbox.name, days=inbox.raw_retention_days, from_="-infinity"
+        )
         self._db.rows("purge_drafts", inbox=inbox.name, days=inbox.raw_retention_days)
         return len(rows)

@@ -85,7 +85,7 @@ class Tickets:
             f"VALUES ((SELECT id FROM t){', %s' * len(change.own)}) "
             f"RETURNING ticket_id AS id, (SELECT ref FROM t) AS ref"
         )
-        [row] = self._db.execute(text, [*fields.values(), *change.own.values()])
+        [row] = self._db.again(text, [*fields.values(), *change.own.values()])
         progress.ticket, progress.ref = row["id"], row["ref"]
 
     def _person(self, fields: Mapping[str, Any]) -> int:
@@ -96,7 +96,7 @@ class Tickets:
 
     def _insert(self, table: str, fields: Mapping[str, Any]) -> int:
         text = f"{_insertion(table, fields)} RETURNING id"
-        return int(self._db.execute(text, list(fields.values()))[0]["id"])
+        return int(self._db.again(text, list(fields.values()))[0]["id"])
 
     def _append(self, change: AppendLogEntry, progress: _Progress) -> None:
         [row] = self._db.rows(

@@ -7,14 +7,15 @@ SELECT a.id AS attempt, a.message, m.header_size
 
 -- name: parsed_in_order
 -- What is parsed, up to the first message that no task came to: the order of the mailbox is that of
--- the effects. One whose decoding ended its task each time (`tries`) holds nobody up.
+-- the effects. One whose decoding ended its task each time (`tries`) holds nobody up, once nobody
+-- is parsing any more.
 SELECT a.id AS attempt
   FROM mailticket.attempt a JOIN mailticket.message m ON m.attempt = a.id
  WHERE a.run = %(run)s AND a.status = 'new' AND a.stage = 'parsed'
    AND a.message < coalesce((
        SELECT min(b.message) FROM mailticket.attempt b JOIN mailticket.message n ON n.attempt = b.id
         WHERE b.run = %(run)s AND b.status = 'new' AND b.stage = 'accepted'
-          AND b.tries = 0), 9223372036854775807)
+          AND (b.tries = 0 OR %(parsing)s)), 9223372036854775807)
  ORDER BY a.message
 
 -- name: number_batches
@@ -60,15 +61,18 @@ SELECT a.id AS attempt, a.message, m.message_id, m.sender, m.subject, m.size, m.
   LEFT JOIN mailticket.original o ON o.message = m.id
  WHERE a.id = ANY (%(attempts)s) ORDER BY a.message
 
--- name: begin_original
+-- name: begin_originals
 -- Counts before anything is decoded: a message that ends the process each time is told by it. Lost
 -- only if the whole server crashes, which costs nothing, so that the commit need not wait.
-SET LOCAL synchronous_commit = off;
 UPDATE mailticket.attempt a SET tries = tries + 1
   FROM mailticket.message m LEFT JOIN mailticket.original o ON o.message = m.id
- WHERE a.id = %(attempt)s AND m.id = a.message
-RETURNING a.id AS attempt, a.message, m.message_id, m.sender, m.subject, m.size, o.whole, o.raw,
-          m.saved_to, a.steps, a.status::text, a.tries
+ WHERE a.id = ANY (%(attempts)s) AND m.id = a.message
+RETURNING a.id AS attempt, a.message, m.message_id, m.sender, m.subject, m.size, o.whole,
+          octet_length(o.raw) AS octets, m.saved_to, a.steps, a.status::text, a.tries,
+          set_config('synchronous_commit', 'off', true)
+
+-- name: originals
+SELECT message, raw FROM mailticket.original WHERE message = ANY (%(messages)s)
 
 -- name: load_head
 SELECT a.id AS attempt, a.message, m.message_id, m.sender, m.subject, a.steps
@@ -107,6 +111,9 @@ INSERT INTO mailticket.blob (sha256, size, content)
 SELECT %(sha256)s, %(size)s, %(content)s
  WHERE NOT EXISTS (SELECT FROM mailticket.blob WHERE sha256 = %(sha256)s)
 ON CONFLICT (sha256) DO NOTHING
+
+-- name: copy_blobs
+COPY mailticket.blob (sha256, size, content) FROM STDIN (FORMAT binary)
 
 -- name: known_blobs
 -- Renews the date of those that are met again, so that they are not purged before they are attached.

@@ -12,9 +12,11 @@ RETURNING id, cursor, generation,
           EXISTS (SELECT FROM mailticket.mailbox_epoch r
                    WHERE r.inbox = e.inbox AND r.rest_of IS NOT NULL) AS has_rest,
           EXISTS (SELECT FROM mailticket.mailbox_epoch o
-                    JOIN mailticket.location l ON l.epoch = o.id
                    WHERE o.inbox = e.inbox AND o.id <> e.id
-                     AND l.settled_at IS NULL AND l.gone_at IS NULL) AS others_hold_messages
+                     -- a value, so that no plan begins with all that lies anywhere
+                     AND (SELECT true FROM mailticket.location l
+                           WHERE l.epoch = o.id AND l.settled_at IS NULL AND l.gone_at IS NULL
+                           LIMIT 1)) AS others_hold_messages
 
 -- name: move_cursor
 UPDATE mailticket.mailbox_epoch SET cursor = greatest(cursor, %(cursor)s), looked_at = now()
@@ -125,6 +127,7 @@ SELECT m.id, m.size, m.header_hash
 SELECT min(m.id) AS id, g.message_id, g.hash
   FROM unnest(%(message_ids)s::text[], %(hashes)s::bytea[]) AS g (message_id, hash)
   JOIN mailticket.message m ON m.inbox = %(inbox)s AND m.message_id = g.message_id
+       AND m.message_id <> ''  -- as the index has it
        AND coalesce(m.content_hash, m.header_hash) = g.hash
  WHERE g.message_id <> ''
  GROUP BY g.message_id, g.hash
@@ -137,6 +140,9 @@ VALUES %s RETURNING id
 -- name: add_original
 INSERT INTO mailticket.original (message, raw, whole) VALUES (%(message)s, %(raw)s, %(whole)s)
 ON CONFLICT (message) DO UPDATE SET raw = excluded.raw, whole = excluded.whole, stored_at = now()
+
+-- name: copy_originals
+COPY mailticket.original (message, raw, whole) FROM STDIN (FORMAT binary)
 
 -- name: complete_message
 UPDATE mailticket.message m

@@ -52,14 +52,18 @@ UPDATE mailticket.location l
 -- name: purge_originals
 -- Those of messages that are kept in error, held or undecided stay (SPEC 8.5).
 DELETE FROM mailticket.original WHERE message IN (
+    -- One after the other in the order of their age: the young ones are never looked at.
     SELECT o.message FROM mailticket.original o
-      JOIN mailticket.message m ON m.id = o.message
-      JOIN mailticket.attempt a ON a.id = m.attempt
-     WHERE m.inbox = %(inbox)s AND o.stored_at < now() - make_interval(days => %(days)s)
-       AND (a.status IN ('processed', 'undesired', 'ignored')
-            OR (a.status = 'error' AND m.saved_to IS NULL
-                AND EXISTS (SELECT FROM mailticket.location l
-                             WHERE l.message = m.id AND l.settled_at IS NOT NULL)))
+     CROSS JOIN LATERAL (
+           SELECT FROM mailticket.message m JOIN mailticket.attempt a ON a.id = m.attempt
+            WHERE m.id = o.message AND m.inbox = %(inbox)s
+              AND (a.status IN ('processed', 'undesired', 'ignored')
+                   OR (a.status = 'error' AND m.saved_to IS NULL
+                       AND EXISTS (SELECT FROM mailticket.location l
+                                    WHERE l.message = m.id AND l.settled_at IS NOT NULL)))
+            LIMIT 1) old
+     WHERE o.stored_at > %(from_)s::timestamptz  -- of a range, any plan thinks that it is short
+       AND o.stored_at < now() - make_interval(days => %(days)s)
      ORDER BY o.stored_at LIMIT 5000)
 RETURNING message
 
