@@ -90,7 +90,7 @@ def airflow_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowS
         "support": {"periodicity": 5, **person},
         "incidents": {"ticket_class": "Incident", "active": False},
         "changes": {"ticket_class": "Change", "active": False},
-        "storm": {"active": False},
+        "storm": {"active": False, "cap_tickets_per_sender": []},
         "nowhere": {"periodicity": 3600},
         "locked": {"periodicity": 3600},
     }
