@@ -178,7 +178,7 @@ class Gate:
     def _survives(self, line: _Line) -> bool:
         """Do what goes wrong; tell whether the turn is passed on."""
         if self.fault == "kill":
-            if owner := _owner(line.client.getpeername()[1], os.getpid()):
+            if owner := _owner(line.client.getpeername()[1], self.ports[line.name], os.getpid()):
                 os.kill(owner, signal.SIGKILL)
         elif self.fault == "hang":
             self._over.wait(20)
@@ -201,18 +201,33 @@ class Gate:
             connection.close()
 
 
-def _owner(port: int, parent: int) -> int:
-    """Find the child that speaks from a port, not those that it forked; 0: it has ended."""
+def _owner(port: int, gate: int, parent: int) -> int:
+    """Find the child that speaks from a port to the gate, not those that it forked; 0: it ended.
+
+    Both ports count: another process of this machine may speak from the same one to elsewhere.
+    """
     rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
-    inode = next((row[9] for row in rows if int(row[1].partition(":")[2], 16) == port), "none")
-    name, owners = f"socket:[{inode}]", dict[int, int]()
+    ends = f"0100007F:{port:04X}", f"0100007F:{gate:04X}"
+    inode = next((row[9] for row in rows if (row[1], row[2]) == ends), "none")
+    name, above = f"socket:[{inode}]", dict[int, int]()
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # gone meanwhile
             if any(str(fd.readlink()) == name for fd in (process / "fd").iterdir()):
                 stat = (process / "stat").read_text().rpartition(") ")[2].split()
-                owners[int(process.name)] = int(stat[1])
-    assert parent not in owners, "what is to be killed must be a child"
-    return next((pid for pid, above in owners.items() if above not in owners), 0)
+                above[int(process.name)] = int(stat[1])
+    assert parent not in above, "what is to be killed must be a child"
+    found = next((pid for pid in above if above[pid] not in above), 0)
+    assert not found or _descends(found, parent), "it is none of ours"
+    return found
+
+
+def _descends(process: int, parent: int) -> bool:
+    while process > 1:
+        stat = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()
+        process = int(stat[1])
+        if process == parent:
+            return True
+    return False
 
 
 def _words(server: str, said: bytes) -> str:

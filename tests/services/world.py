@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -135,9 +136,12 @@ class World(Arena):
                 work()
                 os._exit(0)
             except MailticketError:
+                traceback.print_exc()
+                sys.stderr.flush()
                 os._exit(3)
             except BaseException:  # noqa: BLE001
                 traceback.print_exc()
+                sys.stderr.flush()
                 os._exit(1)
         if after is not None:
             time.sleep(after)
