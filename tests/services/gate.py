@@ -233,8 +233,11 @@ def _descends(process: int, parent: int) -> bool:
 def _words(server: str, said: bytes) -> str:
     """Say what is asked, so that a person finds the place in the code."""
     text = said[5:] if server == "postgres" else said
-    lines = (line.strip() for line in text.splitlines())
-    line = next((one for one in lines if one and not one.startswith(b"--")), b"")[:_LETTERS]
+    lines = [line.strip(b" \0\r") for line in text.split(b"\n")]
+    lines = [line for line in lines if line and not line.startswith(b"--")] or [b""]
+    line = b" ".join(lines[:2] if lines[0] == b"BEGIN;" else lines[:1])[:_LETTERS]
+    if server == "postgres" and lines[-1] == b"COMMIT" and len(lines) > 1:
+        line = b"COMMIT after " + line
     return line.decode("ascii", "replace").replace("\0", "").strip()
 
 

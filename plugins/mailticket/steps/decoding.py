@@ -21,7 +21,7 @@ from mailticket.passage import Passage, failure
 from mailticket.steps.tries import given_up
 from mailticket.store.postgres import Row
 
-BEGUN_MESSAGES, BEGUN_BYTES = 8, 2 * 1024**2
+BEGUN_MESSAGES, BEGUN_BYTES = 16, 2 * 1024**2
 """What is loaded at once: few, since a process that is killed leaves all of them begun."""
 
 

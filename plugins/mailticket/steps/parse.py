@@ -17,7 +17,7 @@ from mailticket.steps.tries import portions
 from mailticket.store.attempts import Record, Stage, step_documents
 from mailticket.store.postgres import Row
 
-GROUP_MESSAGES, GROUP_BYTES = 25, 8 * 1024**2
+GROUP_MESSAGES, GROUP_BYTES = 50, 8 * 1024**2
 """What is committed together: fewer commits, and little to do again after a kill."""
 
 

@@ -35,6 +35,8 @@ def upsert_tickets(p: Passage) -> Counts:
         p.attempts.reopen_for_upsert(p.run)
     pending = p.attempts.parsed_in_order(p.run)
     if not pending:
+        # A process that ended after its last message left its mark.
+        p.attempts.end_step(p.inbox.name, "upsert_ticket")
         return {}
     with survived(p, "upsert_ticket") as may_begin:
         return dict(_upserted(p, pending, may_begin, len(pending)))

@@ -213,7 +213,7 @@ class Attempts:
         for name in ("steps", "changes", "detail"):
             values[name] = json_value(values[name])
         own = {"attempt": row["attempt"], "message": row["message"], "inbox": run.inbox}
-        self._db.rows("conclude", run=run.id, **own, **values)
+        self._db.later("conclude", run=run.id, **own, **values)
 
     def forget_drafts(self, run: Run) -> None:
         """Let what the run parsed be parsed again."""

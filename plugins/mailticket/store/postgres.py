@@ -54,6 +54,8 @@ class Database:
         }
         self._connection: Any = None
         self._depth = 0
+        self._open = False
+        self._unsent: list[bytes] = []
         self._keeps_plans = False
         self._asked: Counter[str] = Counter()
         self._planned: set[str] = set()
@@ -69,9 +71,8 @@ class Database:
         self._depth += 1
         try:
             yield
-            if self._depth == 1 and self._connection is not None:
-                with _translated():
-                    self._connection.commit()
+            if self._depth == 1:
+                self._commit()
         except BaseException:
             if self._depth == 1:
                 self._roll_back()
@@ -88,13 +89,19 @@ class Database:
         except RowRefused:
             self.execute("ROLLBACK TO SAVEPOINT inside")
             raise
-        self.execute("RELEASE SAVEPOINT inside")
+        self._unsent.append(b"RELEASE SAVEPOINT inside")
 
     def rows(self, name: str, /, **values: Any) -> list[Row]:
         """Run a named query and give all rows; outside a transaction it commits at once."""
+        return self.again(named()[name], values)
+
+    def later(self, name: str, /, **values: Any) -> None:
+        """Run a named query whose answer nobody needs: it goes along with what comes next.
+
+        What PostgreSQL refuses of it is raised there, at the latest by the commit.
+        """
         with self.transaction(), _translated(), self._cursor() as cursor:
-            self._run(cursor, named()[name], values)
-            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+            self._unsent.append(self._written(cursor, named()[name], values))
 
     def row(self, name: str, /, **values: Any) -> Row | None:
         """Give the first row, or None."""
@@ -109,60 +116,81 @@ class Database:
         """Run a query whose ``%s`` after VALUES takes many small rows in one round trip."""
         if not tuples:
             return []
-        with self.transaction(), _translated(), self._cursor() as cursor:
-            # execute_values looks for one %s: what other values bring in must not look like it.
-            around = (
-                cursor.mogrify(part, values).decode().replace("%", "%%")
-                for part in named()[name].split("%s", 1)
-            )
-            psycopg2.extras.execute_values(cursor, "%s".join(around), tuples, page_size=len(tuples))
-            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+        with _translated(), self._cursor() as cursor:
+            return self._answer(cursor, _with_rows(cursor, named()[name], tuples, values))
+
+    def many_later(self, name: str, tuples: Sequence[Sequence[Any]]) -> None:
+        """Do what ``many`` does, as ``later`` does."""
+        if tuples:
+            with self.transaction(), _translated(), self._cursor() as cursor:
+                self._unsent.append(_with_rows(cursor, named()[name], tuples, {}))
 
     def each(self, name: str, tuples: Iterable[Mapping[str, Any]]) -> None:
-        """Run a query once for each row: for big values, which execute_values would copy."""
+        """Run a query once for each row: for big values, which are in memory one by one."""
         with self.transaction(), _translated(), self._cursor() as cursor:
             for values in tuples:
-                cursor.execute(named()[name], values)
+                self._answer(cursor, cursor.mogrify(named()[name], values))
 
     def copy(self, name: str, rows: Iterable[Sequence[Value]]) -> None:
         """Write rows by a query that is ``COPY … FROM STDIN``: each value goes as it is."""
-        with self.transaction(), _translated(), self._cursor() as cursor:
+        with _translated(), self._cursor() as cursor:
+            self._send(cursor)
             cursor.copy_expert(named()[name], Copied(rows), _PIECE)
 
     def copied(self, name: str, /, **values: Any) -> list[tuple[bytes | None, ...]]:
         """Read the rows of a query, each value as PostgreSQL sends it in binary form."""
         out = BytesIO()
-        with self.transaction(), _translated(), self._cursor() as cursor:
+        with _translated(), self._cursor() as cursor:
+            self._send(cursor)
             query = cursor.mogrify(named()[name], values).decode()
             cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", out, _PIECE)
         return list(copied_rows(out.getbuffer()))
 
     def execute(self, text: str, values: Any = None) -> list[Row]:
         """Run SQL that was composed from the catalogue (column names of ticket classes)."""
-        with self.transaction(), _translated(), self._cursor() as cursor:
-            cursor.execute(text, values)
-            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+        with _translated(), self._cursor() as cursor:
+            written = text.encode() if values is None else cursor.mogrify(text, values)
+            return self._answer(cursor, written)
 
-    def again(self, text: str, values: Sequence[Any]) -> list[Row]:
+    def again(self, text: str, values: Any) -> list[Row]:
         """Run composed SQL that comes again and again with other values."""
-        with self.transaction(), _translated(), self._cursor() as cursor:
-            self._run(cursor, text, values)
-            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+        with _translated(), self._cursor() as cursor:
+            return self._answer(cursor, self._written(cursor, text, values))
 
-    def _run(self, cursor: Any, text: str, values: Any) -> None:
-        """Run a query; one that is asked often is planned once for the whole session."""
-        if not self._keeps_plans or not may_be_planned_once(text):
-            cursor.execute(text, values)
-            return
-        statement = prepared(text)
-        self._asked[text] += 1
-        if self._asked[text] < _OFTEN:
-            cursor.execute(text, values)
-            return
+    def _written(self, cursor: Any, text: str, values: Any) -> bytes:
+        """Write a query with its values; one that is asked often is planned once a session."""
+        statement = text
+        if self._keeps_plans and may_be_planned_once(text):
+            self._asked[text] += 1
+            if self._asked[text] >= _OFTEN:
+                statement = prepared(text).execute
+                self._plan(cursor, text)
+        written: bytes = cursor.mogrify(statement, values)
+        return written
+
+    def _plan(self, cursor: Any, text: str) -> None:
         if text not in self._planned:
-            cursor.execute(statement.prepare)
+            cursor.execute(prepared(text).prepare)
             self._planned.add(text)  # a transaction that is rolled back leaves it prepared
-        cursor.execute(statement.execute, values)
+
+    def _answer(self, cursor: Any, statement: bytes) -> list[Row]:
+        self._send(cursor, statement)
+        return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+
+    def _send(self, cursor: Any, *statements: bytes) -> None:
+        """Send these after what waits, and what begins a transaction before that: all at once."""
+        begin = (b"BEGIN",) if self._depth and not self._open else ()
+        together = (*begin, *self._unsent, *statements)
+        self._open, self._unsent = self._depth > 0, []
+        if together:
+            cursor.execute(b";\n".join(together))
+
+    def _commit(self) -> None:
+        if not (self._open or self._unsent):
+            return
+        with _translated(), self._cursor() as cursor:
+            self._send(cursor, b"COMMIT")
+        self._open = False
 
     def another(self) -> Self:
         """Give the same database by a connection of its own, for another process."""
@@ -173,21 +201,36 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+            self._open, self._unsent = False, []
 
     def _cursor(self) -> Any:
         if self._connection is None or self._connection.closed:
+            if self._open:  # another connection would take the second half for the whole
+                raise psycopg2.InterfaceError("the connection was lost within a transaction")
             self._connection = psycopg2.connect(**self._parameters)
+            self._connection.autocommit = True  # transactions begin and end by our own words
             psycopg2.extras.register_default_jsonb(self._connection)
             self._planned.clear()
             self._keeps_plans = _has_session_of_its_own(self._connection)
         return self._connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
 
     def _roll_back(self) -> None:
+        is_open, self._open, self._unsent = self._open, False, []
         try:
-            if self._connection is not None:
-                self._connection.rollback()
+            if is_open and self._connection is not None:
+                with self._connection.cursor() as cursor:
+                    cursor.execute("ROLLBACK")
         except psycopg2.Error:
             self._connection = None
+
+
+def _with_rows(
+    cursor: Any, text: str, tuples: Sequence[Sequence[Any]], values: Mapping[str, Any]
+) -> bytes:
+    marks = f"({', '.join(['%s'] * len(tuples[0]))})"
+    before, after = (cursor.mogrify(part, values) for part in text.split("%s", 1))
+    written: bytes = before + b",".join(cursor.mogrify(marks, one) for one in tuples) + after
+    return written
 
 
 def _has_session_of_its_own(connection: Any) -> bool:
@@ -201,7 +244,6 @@ def _has_session_of_its_own(connection: Any) -> bool:
         its_own: bool = cursor.fetchone()[0] == connection.info.backend_pid
         if its_own:
             cursor.execute("SET plan_cache_mode = force_generic_plan")
-    connection.commit()
     return its_own
 
 

@@ -65,7 +65,7 @@ class Tickets:
         assert progress.ticket is not None
         self._attach([c for c in changes if isinstance(c, AttachFile)], progress)
         contacts = [(progress.ticket, c.person_id) for c in changes if isinstance(c, AddContact)]
-        self._db.many("add_contacts", contacts)
+        self._db.many_later("add_contacts", contacts)
         kind = "created" if created else "reopened" if progress.reopened else "updated"
         return Applied(progress.ticket, progress.ref, kind)
 
@@ -89,7 +89,7 @@ class Tickets:
         progress.ticket, progress.ref = row["id"], row["ref"]
 
     def _person(self, fields: Mapping[str, Any]) -> int:
-        self._db.rows("lock_sender", email=fields["email"])
+        self._db.later("lock_sender", email=fields["email"])
         known = self._db.value("person_by_email", email=fields["email"])
         # Whoever wrote is in the organisation of person_defaults by no merit of their own.
         return int(known) if known else self._insert("person", {"by_mail": True, **fields})
@@ -122,7 +122,7 @@ class Tickets:
     def _attach(self, files: Sequence[AttachFile], progress: _Progress) -> None:
         if not files:
             return
-        self._db.many(
+        self._db.many_later(
             "attach_files",
             [
                 (
