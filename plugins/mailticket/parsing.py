@@ -100,7 +100,8 @@ def _straightened(raw: bytes) -> bytes:
 def _section(raw: bytes, limits: Limits) -> FieldSection:
     size = section_size(raw, 0, len(raw))
     if size > limits.header_bytes and size < len(raw):
-        raise LimitExceeded("limit_header_bytes", f"{size} bytes, allowed {limits.header_bytes}")
+        reason = f"it goes on after the {limits.header_bytes} bytes that are allowed"
+        raise LimitExceeded("limit_header_bytes", reason)
     # Without a blank line all of it may be fields: no more are read than there may be.
     most = limits.header_bytes + 1
     section = read_fields(raw[: min(size, most)])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mailticket.commands.operating import check_database
+from mailticket.commands.checking import check_database
 from mailticket.store.postgres import Database as Store
 from services.arena import Arena, MakeArena, mail
 from services.database import Database
