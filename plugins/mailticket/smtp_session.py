@@ -65,7 +65,7 @@ def _is_refusal(error: Exception) -> bool:
     return isinstance(error, smtplib.SMTPAuthenticationError) and error.smtp_code >= 500  # noqa: PLR2004
 
 
-def _opened(login: SmtpLogin, context: ssl.SSLContext) -> smtplib.SMTP:
+def _opened(login: SmtpLogin, context: ssl.SSLContext | None) -> smtplib.SMTP:
     # A name of our own for EHLO: smtplib's default asks the DNS, without a time limit.
     domain = (login.from_email or login.login).rpartition("@")[2]
     name = domain if "." in domain and domain.isascii() else "[127.0.0.1]"
@@ -76,7 +76,9 @@ def _opened(login: SmtpLogin, context: ssl.SSLContext) -> smtplib.SMTP:
     return smtplib.SMTP(login.host, login.port, name, timeout=login.timeout)
 
 
-def _context(login: SmtpLogin) -> ssl.SSLContext:
+def _context(login: SmtpLogin) -> ssl.SSLContext | None:
+    if login.tls == "none":
+        return None  # reading the system's certificates takes longer than the mail
     pem = login.ca if "-----BEGIN" in login.ca else None
     try:
         context = ssl.create_default_context(

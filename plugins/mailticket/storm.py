@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from mailticket.sizes import Rate
 
 _LONGEST_KEY = 320
 """Characters: what is counted lies in an index, whose keys have a limit."""
+_LONGEST_LABEL = 63
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")
+"""What separates the labels of a domain (RFC 3490, 3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,26 @@ NO_CAPS = Caps()
 
 
 def person_behind(address: str) -> str:
-    """Fold the addresses that reach one mailbox: without ``+tag``, case and accents."""
+    """Fold the addresses that reach one mailbox: without ``+tag``, case, accents and Punycode."""
     local, _, domain = address.rpartition("@")
+    domain = ".".join(map(_as_read, _DOTS.split(domain)))
     whole = f"{local.partition('+')[0] or local}@{domain}"
     if whole.isascii():
         return whole.lower()[:_LONGEST_KEY]
     letters = unicodedata.normalize("NFKD", whole).casefold()
     return "".join(c for c in letters if not unicodedata.combining(c))[:_LONGEST_KEY]
+
+
+def _as_read(label: str) -> str:
+    """Give a label of a domain in the letters that it stands for (RFC 5890, 2.3.2.1)."""
+    if label[:4].lower() != "xn--" or len(label) > _LONGEST_LABEL or not label.isascii():
+        return label
+    try:
+        letters = label[4:].encode().decode("punycode")
+    except UnicodeError:
+        return label
+    # Python decodes lone surrogates and control characters, too.
+    return letters if letters.isprintable() else label
 
 
 def reached(caps: Sequence[Rate], counts: Sequence[int]) -> Rate | None:

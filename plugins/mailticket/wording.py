@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
@@ -33,19 +34,13 @@ class Phrasebook:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folders = tuple(f for f in (folder, SHIPPED) if f is not None)
-        self._templates = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(self._folders),
-            autoescape=False,  # text/plain: an escape would be shown
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self.compiled = _environment(self._folders)
 
     def write(self, kind: str, language: str, values: Mapping[str, object]) -> Wording:
         """Render a template; ``ConfigurationError`` names the file at fault and its line."""
         name = self._name(kind, language)
         try:
-            rendered = self._templates.get_template(name).render(values)
+            rendered = self.compiled.get_template(name).render(values)
         except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise ConfigurationError(_fault(name, error)) from error
         return _split(rendered)
@@ -60,7 +55,7 @@ class Phrasebook:
     def _faults_of(self, name: str, known: frozenset[str]) -> Iterator[Fault]:
         source = next(p for f in self._folders if (p := f / name).is_file())
         try:
-            unknown = find_undeclared_variables(self._templates.parse(source.read_text("utf-8")))
+            unknown = find_undeclared_variables(self.compiled.parse(source.read_text("utf-8")))
         except (TemplateError, UnicodeDecodeError) as error:
             yield _fault(name, error)
             return
@@ -76,6 +71,18 @@ class Phrasebook:
             if plain and any((folder / name).is_file() for folder in self._folders):
                 return name
         return f"{_FALLBACK}/{kind}.txt"
+
+
+@cache
+def _environment(folders: tuple[Path, ...]) -> ImmutableSandboxedEnvironment:
+    """Give what keeps compiled templates; it reads a file again when it has changed."""
+    return ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(folders),
+        autoescape=False,  # text/plain: an escape would be shown
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def _split(rendered: str) -> Wording:

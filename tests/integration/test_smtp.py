@@ -454,6 +454,11 @@ def opened(login: SmtpLogin) -> str:
     return str(raised.value)
 
 
+def test_without_tls_no_certificate_is_read() -> None:
+    with serving(Desk()) as login, MailServer(replace(login, ca="/nowhere/ca.pem")) as server:
+        server.send("a@x.example", "b@x.example", b"Subject: x\r\n\r\ny\r\n")
+
+
 def test_words_tell_a_closed_port_from_a_wrong_name_from_silence() -> None:
     assert "nothing listens" in opened(SmtpLogin("127.0.0.1", _free_port(), tls="none"))
     assert "name is not known" in opened(SmtpLogin("nowhere.invalid", 25, tls="none"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import os
 import re
 import time
 from datetime import UTC, datetime
@@ -511,6 +512,18 @@ def test_a_site_may_change_one_template_and_keep_the_others(tmp_path: Path) -> N
     assert changed.get_content().strip() == "Oui."
     other = read(team_notice(site, heading(language="fr"), TICKET, Entry("x", "y"), THREAD))
     assert "Nouveau message" in other["Subject"]
+
+
+def test_a_template_is_compiled_once_and_read_again_when_it_was_changed(tmp_path: Path) -> None:
+    (tmp_path / "en").mkdir()
+    template = tmp_path / "en" / "acknowledgement.txt"
+    template.write_text("Subject: One\n\n{{ title }}")
+    values = {"title": "T"}
+    assert Phrasebook(tmp_path).write("acknowledgement", "en", values).subject == "One"
+    assert Phrasebook(tmp_path).compiled is Phrasebook(tmp_path).compiled
+    template.write_text("Subject: Two\n\n{{ title }}")
+    os.utime(template, (2, 2))
+    assert Phrasebook(tmp_path).write("acknowledgement", "en", values).subject == "Two"
 
 
 @pytest.mark.parametrize(

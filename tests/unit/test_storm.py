@@ -39,6 +39,21 @@ def test_addresses_of_one_mailbox_are_one_sender(address: str) -> None:
     assert person_behind(address) == "ada@acme.example"
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["ada@b\u00fccher.example", "ada@XN--BCHER-KVA.example", "ada@b\u00fccher\u3002example"],
+)
+def test_a_domain_in_letters_and_in_punycode_is_one_sender(address: str) -> None:
+    assert person_behind(address) == "ada@bucher.example"
+
+
+@pytest.mark.parametrize(
+    "label", ["xn--", "xn--\u00fc", "xn--99999b", "xn--ls8h", "xn--ib9b", "xn--a\0-cja"]
+)
+def test_what_only_looks_like_punycode_is_taken_as_it_is_written(label: str) -> None:
+    person_behind(f"ada@{label}.example").encode()
+
+
 def test_an_endless_address_makes_no_endless_key() -> None:
     assert len(person_behind("a" * 10_000 + "@x")) == 320
 
