@@ -14,8 +14,8 @@ from mailticket.airflow_task import RetryAsTold, Told
 from mailticket.errors import MailticketError
 from mailticket.listener import MAINTENANCE_DAG, MARK, NOTE
 from mailticket.maintenance import maintain
+from mailticket.purging import purge
 from mailticket.store.measuring import Measuring
-from mailticket.store.reconciling import Reconciling
 
 _PORTION = 50
 """Inboxes of one mapped task: with a thousand, twenty tasks, a few of them at a time."""
@@ -24,8 +24,10 @@ _DOC = """### Maintenance of all inboxes, once a day
 
 - `reconcile` compares what each mailbox holds with what the rows say. Messages that somebody
   removed are marked; deletions that a server took back are repeated; a message without a row is
-  fetched by the next run of its inbox. Then it purges by `raw_retention_days`.
-- `purge` deletes files that nothing names any more.
+  fetched by the next run of its inbox.
+- `purge` deletes what is old: originals by `raw_retention_days`, events by `event_retention_days`,
+  runs that found nothing, and files that nothing names any more; also of inboxes that are not
+  active, out of reach, or not configured any more (as their last run was configured).
 - `report` is red when an inbox was not read for a day, or cannot be compared for a reason that will
   not pass by itself: its log names them.
 
@@ -89,15 +91,20 @@ def _reconcile(names: list[str], **context: Any) -> dict[str, Any]:
 
 
 def _purge() -> dict[str, int]:
-    """Delete, in batches, files that no attachment and no draft names."""
+    """Delete, in batches, what is old; give how many of each kind."""
+    access = in_airflow()
+    log = structlog.get_logger("mailticket")
     try:
-        db = in_airflow().database()
-        purged = sum(Reconciling(db).purge_blobs())
+        configuration, _ = access.configuration()
+        db = access.database()
+        purged = purge(db, configuration)
         db.close()
     except MailticketError as error:
-        structlog.get_logger("mailticket").error(str(error))
+        log.error(str(error))  # noqa: TRY400  one line says it
         raise Told(str(error), again=error.transient) from None
-    return {"files": purged}
+    said = ", ".join(f"{number} {what}" for what, number in purged.items())
+    log.info(f"purged: {said}")
+    return purged
 
 
 def _report(found: Any, **context: Any) -> dict[str, int]:

@@ -75,6 +75,7 @@ class Settings(BaseModel):
     inline_image_max_width: Annotated[int, PlainValidator(whole(1, 10_000, "pixels"))] = 250
     use_message_id_as_uid: Flag = False
     raw_retention_days: Annotated[int, PlainValidator(whole(0, 36_500, "days"))] = 30
+    event_retention_days: Annotated[int, PlainValidator(whole(1, 36_500, "days"))] = 365
     max_messages_per_run: Annotated[int, PlainValidator(whole(1, 100_000))] = 1000
     ticket_log: Annotated[dict[str, str], PlainValidator(words("UserRequest", "public_log"))] = (
         Field(default_factory=dict)

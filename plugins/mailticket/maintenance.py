@@ -20,7 +20,7 @@ LONG = 24 * 3600
 """Seconds without a look after which an inbox counts as not read (SPEC 9.3)."""
 _ROUNDS, _PAUSE = 6, 10.0
 """A run that is at work has its inbox for seconds: so often it is waited for, so many seconds."""
-_SHOWN = ("present", "vanished", "back", "missed", "settled", "purged_originals")
+_SHOWN = ("present", "vanished", "back", "missed", "settled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _unread(db: Database, inbox: Inbox) -> float | None:
 
 
 def _words(name: str) -> str:
-    return name.replace("purged_originals", "originals purged").replace("_", " ")
+    return name.replace("_", " ")
 
 
 def _ago(seconds: float) -> str:

@@ -13,9 +13,9 @@ import pytest
 
 from mailticket.errors import StoreOutdated
 from mailticket.maintenance import maintain
+from mailticket.purging import purge
 from mailticket.store import sealed
 from mailticket.store.attempts import Attempts
-from mailticket.store.reconciling import Reconciling
 from mailticket.store.refusals import Refusals
 from services.arena import Arena, MakeArena, mail
 from services.database import Database
@@ -89,7 +89,7 @@ def test_what_goes_on_beside_the_passes_works_with_the_restricted_role(arena: Ar
     inbox = access.inbox(arena.name)
     [upkeep] = maintain(db, [inbox], "maintenance", lambda _: access.outside())
     assert not upkeep.needs_a_person
-    assert sum(Reconciling(db).purge_blobs()) == 0
+    assert set(purge(db, access.configuration()[0]).values()) == {0}
     refusals = Refusals(db, "mailticket_inbox_support", ("host", "password"))
     assert not refusals.ask()
     refusals.forget()

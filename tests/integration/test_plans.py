@@ -17,7 +17,6 @@ from services.filled import BIG, fill
 FEW, MANY = 20_000, 1_000_000
 """Messages."""
 _WHOLE = {
-    "purge_blobs": "once a day, the files are compared with what names them",
     "left_for_people": "once a day, it counts what waits in all inboxes: an index of that alone",
 }
 _SCANS = {"Index Scan", "Index Only Scan", "Bitmap Index Scan"}

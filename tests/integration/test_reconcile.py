@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from mailticket.maintenance import LONG, Upkeep, maintain
-from mailticket.store.reconciling import Reconciling
 from mailticket.store.runs import Runs
 from services.arena import Arena, MakeArena, mail
 
@@ -128,47 +127,6 @@ def test_what_waits_for_a_person_is_counted(arena: Arena) -> None:
     arena.rows("DELETE FROM mailticket.lease")
     names = ("undecided", "in_error", "held", "unsent")
     assert found(arena, *names) == {"undecided": 1, "in_error": 2, "held": 0, "unsent": 0}
-
-
-def test_originals_and_empty_runs_go_by_age_all_of_them(arena: Arena) -> None:
-    arena.deliver(mail("One"))
-    arena.run("with mail")
-    arena.run("without")
-    arena.rows("UPDATE mailticket.original SET stored_at = now() - interval '40 days'")
-    arena.rows("UPDATE mailticket.run SET started_at = now() - interval '40 days'")
-    counts = upkeep(arena).counts
-    assert (counts["purged"] + counts["purged_originals"], counts["purged_runs"]) == (1, 1)
-    assert arena.rows("SELECT name FROM mailticket.run") == [("with mail",)]
-    assert arena.rows("SELECT count(*) FROM mailticket.original") == [(0,)]
-
-
-def test_files_that_nothing_names_go_and_others_stay(arena: Arena) -> None:
-    insert = (
-        "INSERT INTO mailticket.blob (sha256, size, content, stored_at)"
-        " VALUES (sha256(%s), 1, 'x', now() - interval '2 days')"
-    )
-    for content in (b"orphan", b"attached", b"drafted"):
-        arena.rows(insert, content)
-    arena.deliver(mail("One"))
-    arena.run()
-    arena.deliver(mail("Two"))
-    arena.steps("r2", "fetch", "filter", "parse")
-    arena.rows(
-        "INSERT INTO mailticket.attachment (ticket_id, sha256, filename, content_type)"
-        " SELECT id, sha256('attached'), 'a', 'text/plain' FROM mailticket.ticket"
-    )
-    arena.rows(
-        "UPDATE mailticket.draft SET document = document || jsonb_build_object('files',"
-        " jsonb_build_array(jsonb_build_object('sha256', encode(sha256('drafted'), 'hex'))))"
-    )
-    db = arena.access().database()
-    try:
-        assert sum(Reconciling(db).purge_blobs()) == 1
-    finally:
-        db.close()
-    left = {bytes(row[0]) for row in arena.rows("SELECT sha256 FROM mailticket.blob")}
-    wanted = arena.rows("SELECT sha256('attached'), sha256('drafted')")[0]
-    assert left == {bytes(one) for one in wanted}
 
 
 def test_an_inbox_at_work_is_waited_for_and_then_told(

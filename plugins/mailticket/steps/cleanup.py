@@ -27,7 +27,7 @@ def cleanup(p: Passage) -> Counts:
 
 
 def _settle_all(p: Passage) -> Counts:
-    purged = p.settling.purge_originals(p.inbox)
+    purged = p.settling.purge_originals(p.inbox.name, p.inbox.raw_retention_days)
     counts: Counts = {"moved": 0, "deleted": 0, "gone": 0, "unsettled": 0, "purged": purged}
     epoch = p.settling.latest_epoch(p.inbox.name)
     if epoch is None or not p.settling.due(p.inbox, epoch, told_addresses(p)):

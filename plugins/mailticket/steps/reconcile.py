@@ -21,7 +21,7 @@ AT_A_TIME = 5000
 
 
 def reconcile(p: Passage) -> Counts:
-    """Compare, repair, settle what is due, purge; give what was found by kind.
+    """Compare, repair, settle what is due; give what was found by kind.
 
     ``vanished``: rows of messages that somebody removed. ``back``: messages that had left, and lie
     there. ``missed``: messages that no row knows though the folder was read beyond them; the next
@@ -37,7 +37,7 @@ def reconcile(p: Passage) -> Counts:
             counts |= _compared(p, mailbox, epoch, present)
     settled = cleanup(p)
     counts |= {"settled": settled["moved"] + settled["deleted"], "purged": settled["purged"]}
-    return counts | _purged(p) | Reconciling(p.db).left_for_people(p.inbox.name)
+    return counts | Reconciling(p.db).left_for_people(p.inbox.name)
 
 
 def _compared(p: Passage, mailbox: Mailbox, epoch: Epoch, present: set[str]) -> Counts:
@@ -88,14 +88,3 @@ def _missed(p: Passage, mailbox: Mailbox, epoch: Epoch, uids: Sequence[str]) -> 
     read = [uid for uid in uids if int(uid) <= epoch.cursor]
     known = p.intake.known_uids(epoch, read)
     return [int(uid) for uid in read if uid not in known]
-
-
-def _purged(p: Passage) -> Counts:
-    reconciling = Reconciling(p.db)
-    days = max(p.inbox.raw_retention_days, 1)
-    originals = 0
-    while number := p.settling.purge_originals(p.inbox):
-        p.keep_lease()
-        originals += number
-    runs = sum(reconciling.purge_runs(p.inbox.name, days))
-    return {"purged_originals": originals, "purged_runs": runs}

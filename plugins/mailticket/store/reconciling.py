@@ -1,8 +1,8 @@
-"""Our rows beside what really is: what is to be repaired, what a person must see, what may go."""
+"""Our rows beside what really is: what is to be repaired, what a person must see."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from mailticket.store.intake import Epoch
 from mailticket.store.postgres import Database, Row
@@ -26,15 +26,3 @@ class Reconciling:
         """Count what waits: undecided, in_error, held messages, and unsent mails."""
         [row] = self._db.rows("left_for_people", inbox=inbox)
         return {**row, "unsent": self._db.value("unsent_mail", inbox=inbox)}
-
-    def purge_blobs(self) -> Iterator[int]:
-        """Delete files that nothing names; yields how many, batch by batch."""
-        yield from self._batches("purge_blobs")
-
-    def purge_runs(self, inbox: str, days: int) -> Iterator[int]:
-        """Delete runs older than this that decided nothing; yields how many, batch by batch."""
-        yield from self._batches("purge_runs", inbox=inbox, days=days)
-
-    def _batches(self, query: str, **values: object) -> Iterator[int]:
-        while number := len(self._db.rows(query, **values)):
-            yield number

@@ -75,10 +75,8 @@ class Settling:
             "mark_settled", [(due.location, due.settlement.value, gone) for due, gone in done]
         )
 
-    def purge_originals(self, inbox: Inbox) -> int:
-        """Delete originals that are older than ``raw_retention_days``; give how many."""
-        rows = self._db.rows(
-            "purge_originals", inbox=inbox.name, days=inbox.raw_retention_days, from_="-infinity"
-        )
-        self._db.rows("purge_drafts", inbox=inbox.name, days=inbox.raw_retention_days)
+    def purge_originals(self, inbox: str, days: int) -> int:
+        """Delete a batch of originals that are older than ``raw_retention_days``; give how many."""
+        rows = self._db.rows("purge_originals", inbox=inbox, days=days, from_="-infinity")
+        self._db.rows("purge_drafts", inbox=inbox, days=days)
         return len(rows)

@@ -117,10 +117,15 @@ COPY mailticket.blob (sha256, size, content) FROM STDIN (FORMAT binary)
 
 -- name: known_blobs
 -- Renews the date of those that are met again, so that they are not purged before they are attached.
+-- An old one counts only when that was done: it may be purged at this very moment.
 WITH met AS (
     UPDATE mailticket.blob SET stored_at = now()
-     WHERE sha256 = ANY (%(digests)s) AND stored_at < now() - interval '1 hour')
-SELECT sha256 FROM mailticket.blob WHERE sha256 = ANY (%(digests)s)
+     WHERE sha256 = ANY (%(digests)s) AND stored_at < now() - interval '1 hour'
+    RETURNING sha256)
+SELECT sha256 FROM met
+ UNION ALL
+SELECT sha256 FROM mailticket.blob
+ WHERE sha256 = ANY (%(digests)s) AND stored_at >= now() - interval '1 hour'
 
 -- name: load_draft
 -- A wait that this very run added, before it was killed and tried again, does not count yet.
