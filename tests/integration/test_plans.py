@@ -19,6 +19,8 @@ FEW, MANY = 20_000, 1_000_000
 _WHOLE = {
     "left_for_people": "once a day, it counts what waits in all inboxes: an index of that alone",
 }
+_PIECES = {"purge_originals", "purge_events", "unattached_files"}
+"""What goes through a table in pieces of 5,000 rows: what a piece costs does not grow."""
 _SCANS = {"Index Scan", "Index Only Scan", "Bitmap Index Scan"}
 _GIVEN_ROWS = re.compile(r"AS g \(([^)]+)\)")
 Plan = Mapping[str, Any]
@@ -108,7 +110,9 @@ def test_a_million_messages_are_never_read_whole(postgres_server: DatabaseServer
     plans = {name: _plan(database, name) for name in _planned() if name not in _WHOLE}
     read = {name: found for name, plan in plans.items() if (found := _read_whole(plan, indexes))}
     dear = {
-        name: plan["Total Cost"] for name, plan in plans.items() if plan["Total Cost"] > MANY / 100
+        name: plan["Total Cost"]
+        for name, plan in plans.items()
+        if plan["Total Cost"] > MANY / (5 if name in _PIECES else 50)
     }
     postgres_server.drop(database)
     assert (read, dear) == ({}, {})

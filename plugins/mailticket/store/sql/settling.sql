@@ -36,7 +36,21 @@ SELECT l.id AS location, l.uid, l.message, m.message_id, m.header_hash,
  ORDER BY l.id
 
 -- name: bells
-SELECT id FROM mailticket.bell WHERE inbox = %(inbox)s
+SELECT id FROM mailticket.bell WHERE inbox = %(inbox)s AND asked_at <= now()
+
+-- name: ring_when_due
+-- A bell for the moment in which the next undesired message is old enough to go. What is old enough
+-- already and stayed all the same is left to other runs: it would ring without an end.
+WITH earlier AS (
+    DELETE FROM mailticket.bell WHERE inbox = %(inbox)s AND asked_at > now())
+INSERT INTO mailticket.bell (inbox, asked_at)
+SELECT %(inbox)s, min(a.decided_at) + make_interval(days => %(days)s)
+  FROM mailticket.location l
+  JOIN mailticket.message m ON m.id = l.message
+  JOIN mailticket.attempt a ON a.id = m.attempt
+ WHERE l.epoch = %(epoch)s AND l.settled_at IS NULL AND l.gone_at IS NULL
+   AND a.status = 'undesired' AND a.decided_at > now() - make_interval(days => %(days)s)
+HAVING min(a.decided_at) IS NOT NULL
 
 -- name: answer_bells
 DELETE FROM mailticket.bell
@@ -51,7 +65,7 @@ UPDATE mailticket.location l
 
 -- name: purge_originals
 -- Those of messages that are kept in error, held or undecided stay (SPEC 8.5).
-DELETE FROM mailticket.original WHERE message IN (
+DELETE FROM mailticket.original WHERE message = ANY (ARRAY(
     -- One after the other in the order of their age: the young ones are never looked at.
     SELECT o.message FROM mailticket.original o
      CROSS JOIN LATERAL (
@@ -64,7 +78,7 @@ DELETE FROM mailticket.original WHERE message IN (
             LIMIT 1) old
      WHERE o.stored_at > %(from_)s::timestamptz  -- of a range, any plan thinks that it is short
        AND o.stored_at < now() - make_interval(days => %(days)s)
-     ORDER BY o.stored_at LIMIT 5000)
+     ORDER BY o.stored_at LIMIT 5000))
 RETURNING message
 
 -- name: purge_drafts

@@ -99,10 +99,12 @@ RETURNING id
 
 -- name: events_after
 -- The feed: only what no slower transaction can still precede.
-SELECT id, xid::text::bigint AS xid, ticket_id, ref, class, kind, message, created_at
-  FROM mailticket.ticket_event
- WHERE (xid, id) > (%(xid)s::text::xid8, %(id)s) AND xid < pg_snapshot_xmin(pg_current_snapshot())
- ORDER BY xid, id LIMIT %(limit)s
+SELECT e.id, e.xid::text::bigint AS xid, e.ticket_id, e.ref, e.class, e.kind, e.message, e.created_at
+  FROM mailticket.ticket_event e
+ WHERE (e.xid, e.id) > (%(xid)s::text::xid8, %(id)s)
+   AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
+ ORDER BY e.xid, e.id  -- not the number of the same name: no index has that
+ LIMIT %(limit)s
 
 -- name: note_failed_delivery
 INSERT INTO mailticket.ticket_event (ticket_id, ref, class, kind, message, attempt, run, detail)
