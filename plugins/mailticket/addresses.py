@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from mailticket.addr_spec import COMMENT, QUOTED, addr_spec, is_quoted, is_spaced, several
 from mailticket.charsets import one_line
 from mailticket.encoded_words import decode_words
 from mailticket.message import Address
 
 _TOKEN = re.compile(
     r"""(?P<literal>\[[^\[\]\\]{0,255}\])"""
+    r"""|(?P<encoded>=\?[^?\s]{1,80}\?[bBqQ]\?[^?<>]{1,300}\?=)"""
     r"""|(?P<special>[(),:;<>])"""
     r"""|(?P<blank>\s+)"""
     r"""|(?P<word>[^\s"(),:;<>\[\]]+|.)""",
@@ -26,11 +28,8 @@ MOST_CHARACTERS = 64 * 1024
 """Of all fields of one name together."""
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _PAREN = re.compile(r"[()\\]")
-_MAILTO = re.compile(r"^(?:mailto|smtp):", re.IGNORECASE)
 _BEFORE_AT = re.compile(r"[^\s<>()\[\]\"',;:@]{1,64}\Z")
 _AFTER_AT = re.compile(r"[^\s<>()\[\]\"',;:@]{1,255}")
-_COMMENT = re.compile(r"\([^()]*\)")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _SEVERAL = re.compile(r"[^\s@]+@[^\s@]+(?:\s+[^\s@]+@[^\s@]+)+")
 """Addresses with nothing but blanks between them."""
 _QUOTES = "'\"`‘’“” \t"
@@ -112,7 +111,7 @@ class _Reader:
 
     def _quoted(self, position: int) -> int:
         """Read a quoted string and give its end; 0 when it has none."""
-        quoted = None if self.open_quote else _QUOTED.match(self.text, position)
+        quoted = None if self.open_quote else QUOTED.match(self.text, position)
         if quoted is None:
             self.open_quote = True  # what follows it has escaped quotes only: none will end
             return 0
@@ -199,16 +198,20 @@ def _joined(entries: list[_Entry]) -> list[_Entry]:
 
 
 def _bare_name(text: str) -> bool:
+    if "@" in text and (_inside(text) or is_quoted(text)):
+        return False
     return ("@" not in text and not text.isascii()) or " " in text or text.istitle()
 
 
 def _addresses(entry: _Entry) -> list[Address]:
     name = _phrase(entry.text())
-    routes = [route for route in map(_addr_spec, entry.routes) if route]
+    if listed := [each for route in entry.routes for each in several(route)]:
+        return [Address(name, each) for each in listed]
+    routes = [route for route in map(addr_spec, entry.routes) if route]
     if not routes:
         return _without_brackets(entry)
     with_at = [route for route in routes if "@" in route] or routes[:1]
-    said = [*entry.comments, *(each[1:-1] for each in _COMMENT.findall(" ".join(entry.routes)))]
+    said = [*entry.comments, *(each[1:-1] for each in COMMENT.findall(" ".join(entry.routes)))]
     return [Address(_with_comment(name, _phrase(" ".join(said))), with_at[0])]
 
 
@@ -224,9 +227,9 @@ def _without_brackets(entry: _Entry) -> list[Address]:
     text = entry.text()
     comment = _phrase(" ".join(entry.comments))
     if text.count("@") > 1 and _SEVERAL.fullmatch(text):
-        return [Address("", _addr_spec(each)) for each in text.split()]
-    squeezed = _addr_spec(text) if "=?" not in text else ""
-    if "@" in squeezed and (" " not in text or _spaced(text)):
+        return [Address("", addr_spec(each)) for each in text.split()]
+    squeezed = addr_spec(text) if "=?" not in text else ""
+    if "@" in squeezed and (" " not in text or is_spaced(text)):
         return [Address(comment, squeezed)]
     decoded = _phrase(text)
     if found := _inside(decoded):
@@ -243,36 +246,15 @@ def _inside(text: str) -> Address | None:
     after = _AFTER_AT.match(text, at + 1)
     if not (before and after):
         return None
-    rest = text[: at - len(before[0])] + text[after.end() :]
-    return Address(one_line(rest).strip(_QUOTES + "<>"), before[0] + "@" + after[0])
-
-
-def _spaced(text: str) -> bool:
-    """Tell ``a . b @ c . d`` (obsolete white space) from words with an address among them."""
-    return text.startswith('"') or _TWO_WORDS.search(text) is None
-
-
-_TWO_WORDS = re.compile(r"[^\s.@] [^\s.@]")
-
-
-def _addr_spec(text: str) -> str:
-    """Clean an addr-spec: no source route, no ``mailto:``, no blanks outside quotes."""
-    text = _COMMENT.sub("", decode_words(text)).strip()
-    text = _MAILTO.sub("", text.strip("[]") if text.startswith("[") else text)
-    if ":;" in text:  # an empty group, taken for an address: <undisclosed-recipients:;@host>
-        return ""
-    if text.startswith("@") and ":" in text:
-        text = text.rpartition(":")[2]
-    if '"' not in text:
-        text = "".join(text.split())
-    return one_line(text).strip("'<> ,;") if not text.startswith("'@") else ""
+    rest = (text[: at - len(before[0])] + text[after.end() :]).replace("[]", "")
+    return Address(one_line(rest).strip(_QUOTES + "<>"), before[0] + "@" + after[0].rstrip("."))
 
 
 def _unquoted(text: str) -> str:
     """Open quoted strings up to the first that has no end: after it there is none."""
     pieces: list[str] = []
     position = 0
-    while (start := text.find('"', position)) >= 0 and (quoted := _QUOTED.match(text, start)):
+    while (start := text.find('"', position)) >= 0 and (quoted := QUOTED.match(text, start)):
         pieces += (text[position:start], _ESCAPED.sub(r"\1", quoted[1]))
         position = quoted.end()
     return "".join(pieces) + text[position:]
@@ -281,7 +263,7 @@ def _unquoted(text: str) -> str:
 def _phrase(text: str) -> str:
     """Decode a display name: quotes and escapes go, encoded words are read."""
     if '"' in text:
-        text = _unquoted(text)
+        text = _unquoted(text.replace('\\"', '"') if text.startswith('\\"') else text)
         text = text.replace('"', "") if text.count('"') == 1 else text
     elif "\\" in text:
         text = _ESCAPED.sub(r"\1", text)

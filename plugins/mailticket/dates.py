@@ -24,7 +24,7 @@ _ZONES = {
 _COMMENT = re.compile(r"\([^()]*\)")
 _DEEPEST_COMMENT = 4
 _CLOCK = re.compile(
-    r"(\d{1,2}):(\d{2})(?::(\d{1,2}))?(?:[.,]\d+)?(?:\s*([ap])\.?m\b)?", re.IGNORECASE
+    r"(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?(?:[.,]\d+)?(?:\s*([ap])\.?m\b)?", re.IGNORECASE
 )
 _DOTTED_CLOCK = re.compile(r"(?<![\d.])(\d{1,2})\.(\d{2})(?:\.(\d{2}))?(?![\d.])(?:\s*([ap])m\b)?")
 _OFFSET = re.compile(r"(?:^|[\s\dA-Za-z:])([+-])\s?(\d{1,2})(?::?(\d{2}))?\b")

@@ -18,7 +18,11 @@ from mailticket.transfer import Payload, undo
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+*-]{1,150}")
 _LONE_TYPES = {"text": "text/plain", "html": "text/html", "plain": "text/plain"}
 _PART_HEADER_BYTES = 64 * 1024
-_FIRST_BOUNDARY = re.compile(rb"(?<![^\r\n])--([^\r\n]{1,200}?)[ \t]*(?=[\r\n])")
+_FIRST_BOUNDARY = re.compile(
+    rb"(?<![^\r\n])--(?=[^\r\n]{0,200}?[0-9A-Za-z])([^\r\n]{1,200}?)[ \t]*"
+    rb"(?:\r?\n|\r)(?=[A-Za-z][0-9A-Za-z-]{1,60}[ \t]*:|[\r\n])"
+)
+"""A line that fields or an empty line follow: no rule below a text, nor a signature's mark."""
 _LONGEST_BOUNDARY = 1000
 _TAIL = re.compile(
     rb"[ \t]*+(--(?:[^0-9A-Za-z'()+_,./:=?\s-][^\r\n]{0,1000})?)?[ \t]*+(?:\r?\n|\r|\Z)"
