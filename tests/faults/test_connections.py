@@ -1,4 +1,4 @@
-"""A connection is cut at any turn, or a server goes away in the middle of its dialogue."""
+"""A connection is cut at any turn, or a server goes away or hangs in the middle of its dialogue."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ CASES: list[tuple[str, str, Fault]] = [
     ("imap-move", "imap", "cut"),
     ("imap-delete", "imap", "gone"),
     ("pop3-delete", "pop3", "gone"),
+    ("imap-move", "imap", "hang"),
+    ("pop3-delete", "pop3", "hang"),
     ("imap-keep", "smtp", "cut"),
     ("imap-delete", "smtp", "gone"),
 ]
@@ -53,6 +55,7 @@ def began(
     make_world: MakeWorld, chance: random.Random, case: tuple[str, str, Fault]
 ) -> tuple[World, list[Letter], list[Turn]]:
     world = make_world(case[0])
+    world.timeout = 0.5 if case[2] == "hang" else world.timeout
     letters = Writer(chance, strangers=world.people).every_kind()
     world.begin(letters)
     turns = [turn for turn in world.turns(world.run) if turn.server == case[1]]
@@ -71,4 +74,5 @@ def broken_at(world: World, letters: list[Letter], turn: Turn, fault: Fault) -> 
     # Airflow tries again by itself: nobody has to be called for a cable.
     assert all(error.transient for error in broken), f"{turn}: {broken}"
     assert world.gate.met, turn
+    assert not world.gate.outlasted, turn
     world.finish()

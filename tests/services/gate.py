@@ -85,6 +85,8 @@ class Gate:
     fault: Fault = "kill"
     met: Turn | None = None
     """The turn that went wrong."""
+    outlasted: bool = False
+    """A pass did not give a server up that hung."""
     gone: set[str] = field(default_factory=set)
     meanwhile: Callable[[Turn], None] | None = None
     """Called before each turn is passed on."""
@@ -181,11 +183,18 @@ class Gate:
             if owner := _owner(line.client.getpeername()[1], self.ports[line.name], os.getpid()):
                 os.kill(owner, signal.SIGKILL)
         elif self.fault == "hang":
-            self._over.wait(20)
+            self._hang(line)
         elif self.fault == "terminate" and self.database and line.name == "postgres":
             self._terminate(line.server.getsockname()[1])
             return True
         return False
+
+    def _hang(self, line: _Line) -> None:
+        """Say nothing for as long as the pass waits, 20 seconds at the most."""
+        for _ in range(400):
+            if self._over.wait(0.05) or _left(line.client):
+                return
+        self.outlasted = True
 
     def _terminate(self, port: int) -> None:
         assert self.database
@@ -199,6 +208,13 @@ class Gate:
             )
         finally:
             connection.close()
+
+
+def _left(client: socket.socket) -> bool:
+    try:
+        return not client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
 
 
 def _owner(port: int, gate: int, parent: int) -> int:
