@@ -8,13 +8,14 @@ import resource
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 
+import psycopg2  # noqa: TID251 -- it writes PostgreSQL's log full
 import pytest
 
-from mailticket.errors import MailticketError
+from mailticket.errors import MailticketError, StoreUnavailable
 from services.database import DatabaseServer
 from services.gate import Turn
 from services.invariants import astray, lying
@@ -62,6 +63,55 @@ def stop(server: DatabaseServer, how: signal.Signals, told: Event) -> None:
     os.kill(pid, how)
     server.server.stop()
     told.set()
+
+
+@pytest.fixture
+def full_server(tmp_path: Path) -> Iterator[tuple[DatabaseServer, Path]]:
+    """One whose disk is small, and what fills it up."""
+    folder = tmp_path / "disk"
+    with mounted(folder, "160m"):
+        small = {"synchronous_commit": "on", "max_wal_size": "32MB", "min_wal_size": "32MB"}
+        server = DatabaseServer.start(small, folder)
+        try:
+            yield server, folder / "ballast"
+        finally:
+            server.stop()
+
+
+@pytest.mark.parametrize("logs", [True, False], ids=["log", "rows"])
+def test_postgresqls_disk_is_full_in_the_middle_of_a_pass(
+    make_world: MakeWorld,
+    full_server: tuple[DatabaseServer, Path],
+    chance: random.Random,
+    logs: bool,
+) -> None:
+    """With no room for rows PostgreSQL refuses them; with none for its log it ends itself."""
+    server, ballast = full_server
+    world = make_world("imap-delete", database=server.migrated())
+    letters = Writer(chance).every_kind()
+    world.begin(letters)
+    turns = [turn for turn in world.turns(world.run) if turn.begins]
+    for turn in chance.sample(turns, 2):
+        world.begin(letters)
+        world.gate.meanwhile = lambda now, at=turn.number: (
+            fill_up(world, ballast, logs=logs) if now.number == at else None
+        )
+        with pytest.raises(StoreUnavailable, match=r"\APostgreSQL: "):
+            world.run("breaks")
+        world.gate.meanwhile = None
+        ballast.unlink()
+        server.server.start()
+        world.finish()
+
+
+def fill_up(world: World, ballast: Path, *, logs: bool) -> None:
+    """Leave no byte of the disk, and no piece of the log that is not begun."""
+    room = os.statvfs(ballast.parent)
+    with suppress(OSError), ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_bsize)
+    with suppress(psycopg2.Error):
+        for _ in range(9 if logs else 0):
+            world.rows("SELECT pg_logical_emit_message(true, '', 'x'), pg_switch_wal()")
 
 
 # -- SMTP -----------------------------------------------------------------------------------------
@@ -137,16 +187,23 @@ def test_an_smtp_server_that_hangs_at_any_turn_holds_the_pass_up_for_its_timeout
 # -- disks ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a disk of 64 kB: one of the two big letters fits."""
-    folder = tmp_path / "small"
+@contextmanager
+def mounted(folder: Path, size: str) -> Iterator[None]:
+    """Mount a small disk."""
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
     if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("only root may mount a small disk")
-    yield folder
+    yield
     subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a disk of 64 kB: one of the two big letters fits."""
+    folder = tmp_path / "small"
+    with mounted(folder, "64k"):
+        yield folder
 
 
 def big_letters(chance: random.Random) -> Writer:

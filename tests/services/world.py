@@ -75,7 +75,7 @@ class World(Arena):
     def access(self) -> Access:
         """Read the configuration as always; the mailbox is waited for as long as ``timeout``."""
         usual = super().access()
-        if self.timeout >= 10:  # noqa: PLR2004
+        if self.timeout >= 10:
             return usual
         given = (usual.get_variable, usual.set_variable, usual.get_connection)
         return Impatient(*given, lambda: "", self.timeout)
