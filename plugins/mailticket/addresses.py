@@ -32,6 +32,7 @@ _BEFORE_AT = re.compile(r"[^\s<>()\[\]\"',;:@]{1,64}\Z")
 _AFTER_AT = re.compile(r"[^\s<>()\[\]\"',;:@]{1,255}")
 _SEVERAL = re.compile(r"[^\s@]+@[^\s@]+(?:\s+[^\s@]+@[^\s@]+)+")
 """Addresses with nothing but blanks between them."""
+_ADDRESSES = re.compile(r"(?:\s+[^\s@\"()]+@[^\s@\"()]+)+\s*")
 _QUOTES = "'\"`‘’“” \t"
 
 
@@ -204,6 +205,20 @@ def _bare_name(text: str) -> bool:
 
 
 def _addresses(entry: _Entry) -> list[Address]:
+    others = _without_comma(entry)
+    return [*_mailbox(entry), *others]
+
+
+def _without_comma(entry: _Entry) -> list[Address]:
+    """Take the addresses that follow ``Name <a@b>`` without a comma out of its entry."""
+    following = "".join(entry.words[entry.named :]) if entry.routes and entry.has_at else ""
+    if "@" not in following or not _ADDRESSES.fullmatch(following):
+        return []
+    del entry.words[entry.named :]
+    return [Address("", addr_spec(each)) for each in following.split()]
+
+
+def _mailbox(entry: _Entry) -> list[Address]:
     name = _phrase(entry.text())
     if listed := [each for route in entry.routes for each in several(route)]:
         return [Address(name, each) for each in listed]

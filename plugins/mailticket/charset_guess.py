@@ -48,13 +48,16 @@ def wide(octets: bytes, declared: str) -> str:
     return "utf-16-be" if declared == "utf-16" and not octets.isascii() else ""
 
 
-def mostly_right(text: str) -> bool:
-    """Tell whether replacement characters are few beside the characters that say something."""
+def mostly_right(text: str, least: int) -> bool:
+    """Tell whether for each replacement character ``least`` others say something.
+
+    In UTF-8 one is enough: two bytes that fit together are no accident.
+    """
     wrong = text.count("\ufffd")
     if not wrong:
         return True
     right = sum(1 for char in text[:_SAMPLE] if char > "\x7f" and char != "\ufffd")
-    return right >= 2 * min(wrong, _SAMPLE)
+    return right >= least * min(wrong, _SAMPLE)
 
 
 def mostly_utf_8(octets: bytes) -> bool:

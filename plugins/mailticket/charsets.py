@@ -217,7 +217,7 @@ def _undeclared(octets: bytes, codec: str, defect: str) -> Decoded:
         return Decoded(text, "utf-8", defect)
     if codec not in ("", "us-ascii", "cp1252"):
         text = octets.decode(codec, "replace")
-        if charset_guess.mostly_right(text):
+        if charset_guess.mostly_right(text, least=1 if codec == "utf-8" else 2):
             return Decoded(_mend(octets, codec, text), codec, defect)
     if charset_guess.mostly_utf_8(octets):
         text = _mend(octets, "utf-8", octets.decode("utf-8", "replace"))

@@ -34,6 +34,10 @@ _DAY_OF_LOG = re.compile(r"(/\d{4}):(?=\d{1,2}:\d{2})")
 """28/Aug/2014:10:00, as web servers write it."""
 _DAY_FIRST = re.compile(r"(\d{1,2})(?:\s|[-./])*([^\W\d_]{3,12})\.?(?:\s|[-./,])*(\d{2,4})\b")
 _MONTH_FIRST = re.compile(r"([^\W\d_]{3,12})\.?\s+(\d{1,2})(?!\d|:)")
+_SHORT_YEAR_LAST = re.compile(
+    r"([^\W\d_]{3,12})\.?\s+(\d{1,2})(?:,\s*|\s+)(\d{2})(?![\d:.]|\s*[ap]\.?m\b)", re.IGNORECASE
+)
+"""Nov 01 02, which is of 2002."""
 _YEAR = re.compile(r"\b((?:19|20)\d{2})\b")
 _NUMBERS = re.compile(r"\b(\d{1,2})([./-])(\d{1,2})\2(\d{2,4})\b")
 _WORD = re.compile(r"[A-Za-z]{1,4}\b")
@@ -97,6 +101,9 @@ def _calendar_day(text: str) -> tuple[int, int, int] | None:
     for named in _MONTH_FIRST.finditer(text):
         if year and (month := _month(named[1])):
             return int(year[1]), month, int(named[2])
+    for named in _SHORT_YEAR_LAST.finditer(text):
+        if month := _month(named[1]):
+            return _year(named[3]), month, int(named[2])
     return _numbers(text)
 
 

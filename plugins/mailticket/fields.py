@@ -14,6 +14,7 @@ _BLANK = re.compile(rb"\n\r?\n|\r\r(?!\n)")
 _NAME = re.compile(rb"([\x21-\x39\x3b-\x7e]{1,200})[ \t]*:")
 _FOLD = re.compile(rb"(?:\r?\n|\r)[ \t]+")
 _LINE_END = re.compile(rb"\r?\n|\r")
+_BLANK_BEFORE = re.compile(rb"\n[ \t]+\r?\n\Z")
 _FIELD_START = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,200}[ \t]*:")
 
 Field = tuple[str, bytes]
@@ -61,7 +62,7 @@ def read_fields(section: bytes) -> FieldSection:
             break
         elif not (position == 0 and line.startswith((b"From ", b">From "))):
             defects.append("a line in the header section is no field")
-            if not _more_fields(section, following):
+            if not _more_fields(section, position, following):
                 break
         position = following
     return FieldSection(tuple(fields), position, tuple(dict.fromkeys(defects)))
@@ -83,8 +84,16 @@ def _unfolded(section: bytes) -> Iterator[tuple[bytes, int]]:
         start, blank = scan, True
 
 
-def _more_fields(section: bytes, position: int) -> bool:
-    return _FIELD_START.match(section, position) is not None
+def _more_fields(section: bytes, start: int, following: int) -> bool:
+    """Tell whether fields go on after a line at ``start`` that is none.
+
+    A boundary belongs to the body, and so does what stands below a line of blanks.
+    """
+    if section.startswith(b"--", start) or _BLANK_BEFORE.search(
+        section, max(0, start - 200), start
+    ):
+        return False
+    return _FIELD_START.match(section, following) is not None
 
 
 @dataclass(frozen=True, slots=True)
