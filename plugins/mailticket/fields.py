@@ -89,9 +89,9 @@ def _more_fields(section: bytes, start: int, following: int) -> bool:
 
     A boundary belongs to the body, and so does what stands below a line of blanks.
     """
-    if section.startswith(b"--", start) or _BLANK_BEFORE.search(
-        section, max(0, start - 200), start
-    ):
+    if start and section.startswith(b"--", start):
+        return False
+    if _BLANK_BEFORE.search(section, max(0, start - 200), start):
         return False
     return _FIELD_START.match(section, following) is not None
 
