@@ -15,7 +15,7 @@ from mailticket.message import Body, NewPart
 from mailticket.options import ParseOptions
 from mailticket.parts import Part
 from mailticket.plaintext import html_of, unflowed
-from mailticket.quotation import new_part_of_html, new_part_of_text
+from mailticket.quotation import Answers, new_part_of_html, new_part_of_text
 from mailticket.sanitise import document, sanitise
 
 _META_CHARSET = re.compile(
@@ -114,15 +114,15 @@ def _unenriched(text: str) -> str:
 
 
 def rendered(
-    source: Source, options: ParseOptions, locations: Mapping[str, str], *, reply: bool
+    source: Source, options: ParseOptions, locations: Mapping[str, str], answers: Answers
 ) -> Rendered:
     """Give a source both forms, and cut what a reply quotes."""
     if source.content_type != "text/html":
-        return _from_text(source, options, reply=reply)
+        return _from_text(source, options, answers)
     if not (defect := _too_much(source.text, options.limits.html_bytes)):
-        return _from_html(source, options, locations, reply=reply)
+        return _from_html(source, options, locations, answers)
     plain = Source("text/html", bare_text(source.text[: options.limits.html_bytes]))
-    taken = _from_text(plain, options, reply=reply)
+    taken = _from_text(plain, options, answers)
     return Rendered(taken.body, taken.new_part, (*taken.defects, defect))
 
 
@@ -135,14 +135,15 @@ def _too_much(html: str, limit: int) -> str:
     return ""
 
 
-def _from_text(source: Source, options: ParseOptions, *, reply: bool) -> Rendered:
+def _from_text(source: Source, options: ParseOptions, answers: Answers) -> Rendered:
     text = source.text.strip("\n")
     body = Body(source.content_type, html_of(text), text)
     whole = Rendered(body, NewPart(body.html, body.text))
-    if not reply:
+    if answers is Answers.NO:
         return whole
     defects: list[str] = []
-    cut = new_part_of_text(text, options.quoting, defects)
+    certain = answers is Answers.YES
+    cut = new_part_of_text(text, options.quoting, defects, answers=certain)
     if not cut.cut.strip():
         return Rendered(body, whole.new_part, tuple(defects))
     new_part = NewPart(html_of(cut.kept), cut.kept, html_of(cut.cut), cut.cut)
@@ -150,16 +151,17 @@ def _from_text(source: Source, options: ParseOptions, *, reply: bool) -> Rendere
 
 
 def _from_html(
-    source: Source, options: ParseOptions, locations: Mapping[str, str], *, reply: bool
+    source: Source, options: ParseOptions, locations: Mapping[str, str], answers: Answers
 ) -> Rendered:
     around = document(source.text)
     whole = sanitise(source.text, locations=locations, surroundings=around)
     body = Body(source.content_type, whole.html, text_of(whole.html))
     unchanged = NewPart(body.html, body.text)
-    if not reply:
+    if answers is Answers.NO:
         return Rendered(body, unchanged, whole.defects)
     defects = list(whole.defects)
-    cut = new_part_of_html(source.text, options.quoting, defects)
+    certain = answers is Answers.YES
+    cut = new_part_of_html(source.text, options.quoting, defects, answers=certain)
     if not cut.cut.strip():
         return Rendered(body, unchanged, tuple(defects))
     kept = sanitise(cut.kept, locations=locations, surroundings=around).html

@@ -12,6 +12,7 @@ from mailticket.body import Source, rendered
 from mailticket.charsets import decode
 from mailticket.message import Address, Attachment, Body, HeaderSection, Message, NewPart
 from mailticket.options import ParseOptions
+from mailticket.quotation import Answers
 
 Document = Mapping[str, Any]
 
@@ -87,7 +88,7 @@ def bare_body(octets: bytes, content_type: str, options: ParseOptions) -> Messag
     """Make a message of a body without header section, in UTF-8, taken for a reply's."""
     found = decode(octets, "utf-8")
     text = found.text.replace("\r\n", "\n").replace("\r", "\n")
-    shown = rendered(Source(content_type, text), options, {}, reply=True)
+    shown = rendered(Source(content_type, text), options, {}, Answers.YES)
     defects = tuple(filter(None, (found.defect, *shown.defects)))
     header = HeaderSection("", (), (), None, None, (), (), (), "", None)
     body, new = shown.body, shown.new_part

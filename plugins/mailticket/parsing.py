@@ -30,7 +30,8 @@ from mailticket.headers import decoded, header_section
 from mailticket.message import Attachment, HeaderSection, Limits, Message, NewPart
 from mailticket.options import ParseOptions
 from mailticket.parts import Part
-from mailticket.reply import is_reply
+from mailticket.quotation import Answers
+from mailticket.reply import answers
 from mailticket.sanitise import drop_images, drop_others
 from mailticket.wellformed import plain_addresses, plain_date
 
@@ -196,8 +197,8 @@ def _message(
 ) -> Message:
     content = read_content(raw, section, options)
     source = content.source
-    reply = is_reply(header, source)
-    shown = rendered(source, options, _locations(content.attached), reply=reply)
+    locations = _locations(content.attached)
+    shown = rendered(source, options, locations, answers(header, source))
     attached = collected(content.attached, content.files, referenced(shown.body.html), options)
     shown = _without_holes(shown, attached.attachments)
     defects = (*header.defects, *content.defects, *source.defects, *shown.defects)
@@ -268,7 +269,7 @@ def _as_plain_text(
     """Show what could not be decoded as it stands, with the original beside it."""
     start = min(section.size, len(raw))
     text = decode(raw[start : start + 100_000]).text
-    body = rendered(Source("text/plain", text), _NO_OPTIONS, {}, reply=False).body
+    body = rendered(Source("text/plain", text), _NO_OPTIONS, {}, Answers.NO).body
     defect = f"body not decoded: {_sentence(error)}"
     return Message(
         header=header,

@@ -64,6 +64,13 @@ class Quotes:
     containers: set[int] = field(default_factory=set)
     attribution_rows: set[int] = field(default_factory=set)
     old_message_rows: set[int] = field(default_factory=set)
+    named: set[int] = field(default_factory=set)
+    """Containers that a mail program calls a quote, or above which an introduction stands."""
+
+    @property
+    def evident(self) -> bool:
+        """Tell whether a mail program quoted here."""
+        return bool(self.named or self.attribution_rows or self.old_message_rows)
 
 
 def quotes_in(tree: Tree, tags: PatternSet) -> Quotes:
@@ -121,13 +128,17 @@ class _Elements:
             cited = (attributes.get("cite") or "").startswith(("http:", "https:"))
             if (cited or _ends(classes, _GMAIL_QUOTE)) and self._is_senders_own(at):
                 return False
+            if attributes.get("type") == "cite" or _ends(classes, _GMAIL_QUOTE):
+                self.quotes.named.add(at)
             return self._blockquote(at, style, bare=_BARE.issuperset(attributes))
         if tag == "hr":
             marker = attributes.get("data-marker")
             return self._starts(at, _OLD_MESSAGE_IDS[0] if marker == _DIVIDER else identity, "")
         if _ends(classes, _OPEN_CLASSES) or name in _OPEN_NAMES:
+            self.quotes.named.add(at)
             return self._open_container(at)
         if self._is_container(at, classes, identity, name):
+            self.quotes.named.add(at)
             return self._contains(at)
         return self._introduces(at, classes, identity) or self._starts(at, identity, style)
 
@@ -182,6 +193,7 @@ class _Elements:
             return self._contains(at)
         if self._is_introduced(at) or self._begins_introduced(at):
             self.first_introduced = min(self.first_introduced, at)
+            self.quotes.named.add(at)
             return self._contains(at)
         if _NO_BORDER.search(style):
             return False

@@ -7,7 +7,8 @@ import re
 from mailticket import quotation_languages as languages
 from mailticket.patterns import normalise
 from mailticket.quotation_headers import label_of
-from mailticket.quotation_lines import is_forwarded_body, text_line
+from mailticket.quotation_line import text_line
+from mailticket.quotation_lines import is_forwarded_body
 from mailticket.quotation_marks import plain
 
 _TAG = re.compile(r"\[[^\]]{0,80}\] ?")
@@ -18,13 +19,17 @@ _SCANDINAVIAN_SENDER = "fra"
 
 def is_forward(subject: str, text: str) -> bool:
     """Tell whether the subject's first prefix, or the text's first mark, says "forwarded"."""
+    if is_called_forward(subject, text):
+        return True
+    return is_forwarded_body([text_line(line) for line in normalise(text).split("\n")])
+
+
+def is_called_forward(subject: str, text: str) -> bool:
+    """Tell whether the subject's first prefix says "forwarded"; "VS" does in some languages."""
     prefix = _prefix(subject)
-    if prefix in _FORWARD:
-        return True
-    lines = normalise(text).split("\n")
-    if prefix == languages.FORWARD_OR_ANSWER_SUBJECT and _has_scandinavian_header(lines):
-        return True
-    return is_forwarded_body([text_line(line) for line in lines])
+    if prefix != languages.FORWARD_OR_ANSWER_SUBJECT:
+        return prefix in _FORWARD
+    return _has_scandinavian_header(normalise(text).split("\n"))
 
 
 def _prefix(subject: str) -> str:

@@ -16,8 +16,9 @@ MOST_CONTINUATIONS = 8
 
 _FORWARDABLE = frozenset({"from", "sent", "date", "to", "subject"})
 _RAW_FIELD = re.compile(
-    r"(?:received|message-id|return-path|mime-version|dkim-signature): ", re.IGNORECASE
+    r"(?:received|message-id|return-path|mime-version|dkim-signature|delivered-to): ", re.IGNORECASE
 )
+_FIELD = re.compile(r"[A-Za-z][A-Za-z-]{1,40}: ?\S")
 _DIGIT = re.compile(r"\d")
 _FULL_DATE = re.compile(r"(?:19|20)\d\d\b.{0,20}\d:\d\d|\d:\d\d.{0,40}\b(?:19|20)\d\d\b")
 _STAMP = re.compile(r"(?:19|20)\d\d \d\d:\d\d:\d\d [+-]\d{4}\b")
@@ -65,6 +66,21 @@ def header_block_at(lines: Sequence[str], first: int) -> bool:
     if block.raw or (block.on_one_line and not _FULL_DATE.search(block.when)):
         return False
     return _is_header_block(block, _marked_above(lines, first), lines[first])
+
+
+def is_evident_block_at(lines: Sequence[str], first: int) -> bool:
+    """Tell whether the header block at a plain line is no form, and no header section as sent."""
+    if first and _FIELD.match(lines[first - 1]):
+        return False
+    block = _read(lines, first)
+    if block.has("from", "sent") or _marked_above(lines, first):
+        return True
+    return block.has("from", "date", "to", "subject")
+
+
+def is_raw_field(line: str) -> bool:
+    """Tell whether a plain line is a field that no program puts above a quote."""
+    return _RAW_FIELD.match(line) is not None
 
 
 def _read(lines: Sequence[str], first: int) -> _Block:

@@ -8,14 +8,17 @@ from mailticket.options import Quoting
 from mailticket.patterns import normalise
 from mailticket.quotation_bounds import is_too_much
 from mailticket.quotation_elements import Quotes, quotes_in
-from mailticket.quotation_lines import Line, old_lines
+from mailticket.quotation_line import Line
+from mailticket.quotation_lines import old_lines
 from mailticket.quotation_marks import is_quoted
 from mailticket.quotation_removal import split_tree
 from mailticket.quotation_settings import built_in, marked_lines, quotes_by_sign
 from mailticket.quotation_tree import Tree
 
 
-def split_html(html: str, quoting: Quoting, defects: list[str]) -> tuple[str, str]:
+def split_html(
+    html: str, quoting: Quoting, defects: list[str], *, answers: bool = True
+) -> tuple[str, str]:
     """Split a body into what is new and what is old, both well-formed and not yet sanitised."""
     html = normalise(html)
     if is_too_much(html):
@@ -24,7 +27,8 @@ def split_html(html: str, quoting: Quoting, defects: list[str]) -> tuple[str, st
     tree = Tree(html)
     quotes = quotes_in(tree, quoting.html_tags_to_remove)
     lines = _lines(tree, quotes, signs=quotes_by_sign(quoting))
-    old = old_lines(marked_lines(lines, quoting, defects), built_in(quoting))
+    answers = answers or quotes.evident
+    old = old_lines(marked_lines(lines, quoting, defects), built_in(quoting), answers=answers)
     if not old:
         return html, ""
     return split_tree(tree, old.lines, _old_containers(tree, quotes, old.lines), old.end)

@@ -54,6 +54,10 @@ _DATE_FIRST = re.compile(
 _GMT_INTRODUCTION = re.compile(r"\d{4}-\d\d?-\d\d? \d\d?:\d\d GMT[+-]\d\d?:?\d\d ")
 _DATE_AND_ADDRESS = re.compile(r"\d{4}[/-]\d{1,2}[/-]\d{1,2} [^<>]{1,100}< ?[^<>@ ]+@[^<>@ ]+>:?$")
 _ADDRESS_ALONE = re.compile(r"[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+ $")
+_ADDRESS_AND_VERB = re.compile(
+    rf"[^<>\s]+@[^<>\s]+>[\"']? (?:{'|'.join(languages.WROTE)})$", re.IGNORECASE
+)
+"""How a line ends where the program leaves the colon out."""
 _ARTICLE = re.compile(
     r"(?:the|an?|der|die|das|eine?|les?|une?|el|los|las|il|lo|gli|um|uma|het|een)(?!\w)",
 )
@@ -90,6 +94,7 @@ def ends_like_introduction(line: str) -> bool:
         line.endswith((":", "--", "...", ">"))
         or line.rstrip(OUTER_DASHES + ".…\"'").endswith(":")
         or bool(_GMT_INTRODUCTION.match(line) or _DATE_AND_ADDRESS.match(line))
+        or ("@" in line and _ADDRESS_AND_VERB.search(line) is not None)
     )
 
 
@@ -187,6 +192,7 @@ def _is_terse(text: str) -> bool:
 @lru_cache(maxsize=1024)  # HTML asks twice: for its elements, and for its rows
 def _rank(text: str) -> tuple[Introduction, bool]:
     """Judge some joined lines: how surely they introduce, and whether unquoted text may follow."""
+    bare = text[-1:].isalpha()  # without a colon only a whole date speaks for it
     text = text.strip(OUTER_DASHES)
     if text.count(">") > text.count("<"):
         return Introduction.NO, False
@@ -195,7 +201,8 @@ def _rank(text: str) -> tuple[Introduction, bool]:
     body = text.rstrip(OUTER_DASHES + ":.…\"'")
     verb = _last_verb(body)
     if verb is not None:
-        return _rank_with_verb(body, verb)
+        rank, certain = _rank_with_verb(body, verb)
+        return (Introduction.NO, False) if bare and rank < Introduction.DATED else (rank, certain)
     return _rank_without_verb(body, colon=text.endswith(":"))
 
 

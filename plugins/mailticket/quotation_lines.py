@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
-from mailticket.quotation_headers import header_block_at, label_of
+from mailticket.quotation_evidence import opens_with_introduction
+from mailticket.quotation_headers import (
+    header_block_at,
+    is_evident_block_at,
+    is_raw_field,
+    label_of,
+)
 from mailticket.quotation_introduction import (
     Introduction,
     Span,
     ends_like_introduction,
     introduction_ending_at,
 )
+from mailticket.quotation_line import BuiltIn, Line, Old
 from mailticket.quotation_marks import (
     is_forwarded_message,
     is_original_message,
-    is_quoted,
     is_separator,
     is_tail_of_introduction,
     names_original_message,
@@ -25,54 +30,20 @@ from mailticket.quotation_marks import (
 )
 
 _INITIALS = re.compile(r"[A-Z][A-Za-z]{0,3}>(?: |$)")
+_BUILT_IN = BuiltIn()
 _PROMPT = re.compile(r"[ \t]*>>>(?: |$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a body."""
-
-    text: str
-    quoted: bool = False
-    """Begins with a quote sign, or lies in a container of quoted HTML."""
-    certain: bool = False
-    """Quoted whatever stands around it: a container, or a pattern that an operator set."""
-    attribution: bool = False
-    """A mail program, or an operator's pattern, says that it introduces a quote."""
-    starts_old_message: bool = False
-    """A mail program, or an operator's pattern, says that all from here on is old."""
-    media: bool = False
-    """Shows an image or the like."""
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltIn:
-    """Which of the built-in sets are in force."""
-
-    introductions: bool = True
-    header_blocks: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Old:
-    """The numbers of the lines that are old; from ``end`` on all are, images included."""
-
-    lines: frozenset[int]
-    end: int
-
-    def __bool__(self) -> bool:
-        return bool(self.lines)
-
-
-def old_lines(lines: Sequence[Line], built_in: BuiltIn = BuiltIn()) -> Old:
+def old_lines(lines: Sequence[Line], built_in: BuiltIn = _BUILT_IN, *, answers: bool = True) -> Old:
     """Find the lines to cut: none when the mail is forwarded or when nothing would remain.
 
-    Cuts to the end first; if nothing remains, only quotes; if still nothing, nothing.
+    Cuts to the end first; if nothing remains, only quotes; if still nothing, nothing. A mail that
+    nothing else calls a reply (``answers``) has to show that a mail program quoted in it.
     """
     body = _Body(lines, built_in)
     end = body.start_of_old_message()
     spans = tuple(span for span in body.introductions(end) if not body.is_announced(span, end))
-    if body.is_forwarded(spans, end):
+    if body.is_forwarded(spans, end) or not (answers or body.quotes_evidently(spans, end)):
         return Old(frozenset(), len(lines))
     unmarked = body.start_of_unmarked_quote(spans, end)
     for stop, introducing in ((unmarked, spans), (end, body.above_quotes(spans, end))):
@@ -88,11 +59,6 @@ def is_forwarded_body(lines: Sequence[Line]) -> bool:
     body = _Body(lines, BuiltIn())
     end = body.start_of_old_message()
     return body.is_forwarded(tuple(body.introductions(end)), end)
-
-
-def text_line(row: str) -> Line:
-    """Make a line of plain text."""
-    return Line(row, quoted=is_quoted(row))
 
 
 class _Body:
@@ -195,6 +161,31 @@ class _Body:
         first = min([quote, end, *(span.first for span in spans[:1])])
         return any(map(is_forwarded_message, self.plain[: first + 1]))
 
+    def quotes_evidently(self, spans: Sequence[Span], end: int) -> bool:
+        """Tell whether something stands here that only a mail program writes."""
+        if any(span.certain or self._is_evident(span) for span in spans):
+            return True
+        if end < len(self.lines) and self._is_evident_start(end):
+            return True
+        first = next(self._blocks(), None)
+        return first is not None and opens_with_introduction(self.plain[slice(*first)])
+
+    def _is_evident(self, span: Span) -> bool:
+        """Tell whether an introduction names a person by address, or says more than a time."""
+        if span.rank >= Introduction.NAME_FIRST:
+            return True
+        named = any("@" in self.plain[at] for at in range(span.first, span.last + 1))
+        return named and span.rank == Introduction.ABOVE_A_QUOTE
+
+    def _is_evident_start(self, at: int) -> bool:
+        """Tell a mail program's header block from one that words with a colon lead to."""
+        if self.lines[at].starts_old_message:
+            return True
+        if is_original_message(self.plain[at]):
+            below = self.next[at]
+            return below == len(self.lines) or not is_raw_field(self.plain[below])
+        return is_evident_block_at(self.plain, at) and not self._is_announced(at)
+
     def start_of_unmarked_quote(self, spans: Sequence[Span], end: int) -> int:
         """Find the first introduction below which the old message stands as ordinary text."""
         introduced = {self.next[span.last] for span in spans}
@@ -232,8 +223,9 @@ class _Body:
         blocks = list(self._blocks())
         quotes_nobody = not spans and bool(blocks) and any(map(self.shows, range(blocks[0][0])))
         said = self._said_below(spans)
+        all_own = quotes_nobody and all(self._is_senders_own(*each, len(blocks)) for each in blocks)
         for first, stop in blocks:
-            if quotes_nobody and self._is_senders_own(first, stop, len(blocks)):
+            if all_own or (quotes_nobody and self._is_prompt(first)):
                 continue
             if spans and stop <= spans[0].first and self._is_announced_and_new(first, stop, said):
                 continue
@@ -267,12 +259,14 @@ class _Body:
         inside = self.plain[first].lstrip("> ")
         if self.lines[first].certain or ends_like_introduction(inside) or label_of(inside):
             return False
-        if _PROMPT.match(self.lines[first].text):
-            return True
-        if self._is_announced(first):
+        if self._is_prompt(first) or self._is_announced(first):
             return True
         goes_on = self.next[stop - 1] < len(self.lines)
         return blocks == 1 and goes_on and self.plain[first - 1][-1:].isalnum()
+
+    def _is_prompt(self, first: int) -> bool:
+        line = self.lines[first]
+        return not line.certain and _PROMPT.match(line.text) is not None
 
     def _is_announced(self, first: int) -> bool:
         """Tell whether words that end with a colon stand just above, and are no quote."""

@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from mailticket.options import PatternSet, Quoting
 from mailticket.patterns import Pattern, compile_pattern
-from mailticket.quotation_lines import BuiltIn, Line
+from mailticket.quotation_line import BuiltIn, Line
 from mailticket.quotation_marks import plain
 
 MOST_LINES = 5000

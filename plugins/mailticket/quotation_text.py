@@ -7,7 +7,8 @@ from dataclasses import replace
 from mailticket.options import Quoting
 from mailticket.patterns import normalise
 from mailticket.quotation_glued import broken_off, unglued_rows
-from mailticket.quotation_lines import Line, Old, old_lines
+from mailticket.quotation_line import Line, Old
+from mailticket.quotation_lines import old_lines
 from mailticket.quotation_marks import is_quoted
 from mailticket.quotation_settings import built_in, marked_lines, quotes_by_sign
 
@@ -15,7 +16,9 @@ MOST_LINES = 20_000
 """Lines that are looked at; what comes after shares their lot or stays."""
 
 
-def split_text(text: str, quoting: Quoting, defects: list[str]) -> tuple[str, str]:
+def split_text(
+    text: str, quoting: Quoting, defects: list[str], *, answers: bool = True
+) -> tuple[str, str]:
     """Split a body into what is new and what is old, each with its own line breaks."""
     text = normalise(text)
     rows = text.split("\n")
@@ -27,7 +30,7 @@ def split_text(text: str, quoting: Quoting, defects: list[str]) -> tuple[str, st
         Line(row, quoted=signs and (is_quoted(row) or at in broken))
         for at, row in enumerate(rows[:MOST_LINES])
     ]
-    old = old_lines(marked_lines(lines, quoting, defects), built_in(quoting))
+    old = old_lines(marked_lines(lines, quoting, defects), built_in(quoting), answers=answers)
     if not old:
         return text, ""
     if old.end < len(lines):

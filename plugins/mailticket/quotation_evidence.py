@@ -1,0 +1,76 @@
+"""What only a mail program writes: it tells a reply whose header section says nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mailticket import quotation_languages as languages
+from mailticket.quotation_headers import MOST_LINES, header_block_at
+from mailticket.quotation_introduction import (
+    Introduction,
+    ends_like_introduction,
+    introduction_ending_at,
+)
+from mailticket.quotation_marks import names_original_message
+
+_CALLED_SO = (
+    *("gmail_quote", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote", "<blockquote"),
+    *("divrplyfwdmsg", "appendonsend", "border-top:", "messagereplysection", "zmail_extra"),
+    *("olk_src_body_section", "isreplycontent", "reply-intro", "freshdesk_quote", "replysplit"),
+    *("reference-message-container", "orimsghtmlseperator", "__divider__", 'name="quote"'),
+    *("skiff_quote", "aliyun_previous", "airmail_on", "reply139content", "origbody"),
+)
+"""What programs call the elements of a quote, lower-case."""
+_ROW_ENDS_WITH_COLON = re.compile(r":(?:\s*(?:<|&gt;)|[ \t]*\r?\n)")
+_LABEL = re.compile(r">\s*([^\W\d_][^<>:\n]{0,20}):")
+_WORD = re.compile(r"\w+")
+_LABELS = frozenset(
+    label for label, kind in languages.LABELS.items() if kind in ("from", "sent", "date")
+)
+_UNSPACED = tuple(languages.WROTE_UNSPACED.replace("\\", "").split("|"))
+_WROTE = frozenset(
+    word
+    for alternatives in languages.WROTE
+    for each in alternatives.replace("\\", "").split("|")
+    for word in _WORD.findall(each)
+    if len(word) > 1
+)
+_LONGEST_ROW = 80
+"""Characters before a colon among which somebody wrote."""
+_MOST_LINES_OPENING = 3
+"""Lines at the top of a quote that are looked at for who wrote it."""
+
+
+def opens_with_introduction(quote: Sequence[str]) -> bool:
+    """Tell whether the plain lines of a quote begin with who wrote it, or with its header."""
+    inside = [text.lstrip("> ") for text in quote[:MOST_LINES]]
+    spans = (
+        introduction_ending_at(inside, at)
+        for at, text in enumerate(inside[:_MOST_LINES_OPENING])
+        if ends_like_introduction(text)
+    )
+    if any(span is not None and span.rank >= Introduction.NAME_FIRST for span in spans):
+        return True
+    if not inside:
+        return False
+    return names_original_message(inside[0]) or header_block_at(inside, 0)
+
+
+def may_quote(html: str) -> bool:
+    """Tell whether HTML may quote a message; no parser, so that ordinary mail costs little."""
+    folded = html.lower()
+    if any(name in folded for name in _CALLED_SO):
+        return True
+    if any(found[1].rstrip() in _LABELS for found in _LABEL.finditer(folded)):
+        return True
+    return any(
+        _says_wrote(folded[max(0, found.start() - _LONGEST_ROW) : found.start()])
+        for found in _ROW_ENDS_WITH_COLON.finditer(folded)
+    )
+
+
+def _says_wrote(row: str) -> bool:
+    if "@" in row or not _WROTE.isdisjoint(_WORD.findall(row)):
+        return True
+    return not row.isascii() and any(wrote in row for wrote in _UNSPACED)
