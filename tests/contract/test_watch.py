@@ -32,7 +32,9 @@ from services.arena import Arena, MakeArena, mail
 from services.dovecot import Dovecot
 from services.faulty_proxy import FaultyProxy
 from services.scenes import close, person
+from services.scripted_pop3 import ScriptedPop3
 
+CLOSED = "a ticket was closed, or undesired mail is due to go"
 QUIET = 1.0
 """Seconds in which no bell is expected; a bell that is expected comes within ``SOON``."""
 SOON = 20.0
@@ -223,6 +225,35 @@ def test_a_server_that_grants_few_sessions_is_left_to_the_runs(
     assert len(arena.status()) == 2
 
 
+@pytest.mark.parametrize("at_work", [True, False])
+def test_a_maildrop_that_a_run_has_open_is_left_to_it_and_nobody_is_told(
+    at_work: bool, make_arena: MakeArena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "POLL", 60.0)  # it does not know yet that a run has begun
+    monkeypatch.setattr(health, "TOLD_AFTER", 0.0)
+    monkeypatch.setattr(watcher, "_AGAIN", 0.2)
+    arena = make_arena(periodicity=1, protocol="pop3")
+    password = f"PASS {arena.dovecot.password}"
+    with ScriptedPop3({}, {"STAT": b"+OK 0 0\r\n"}) as server:
+        arena.imap_port = server.port
+
+        async def test(bells: Bells) -> None:
+            await bells.settled()
+            server.script[password] = b"-ERR [IN-USE] another session has it\r\n"
+            if not at_work:
+                assert "another session has it" in await bells.next()
+                return
+            arena.rows("INSERT INTO mailticket.lease VALUES ('support', 'run', now() + '1 hour')")
+            refused = server.commands.count(password) + 3
+            async with asyncio.timeout(SOON):
+                while server.commands.count(password) < refused:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            await bells.none(0.3)
+            assert arena.rows("SELECT error FROM mailticket.inbox_state WHERE error <> ''") == []
+
+        watched(test, arena)
+
+
 def test_a_server_that_has_idle_and_does_not_push_is_found_out(
     make_arena: MakeArena, tmp_path: Path
 ) -> None:
@@ -386,7 +417,7 @@ def test_a_closed_and_a_deleted_ticket_ring_until_their_mail_is_settled(
     async def test(bells: Bells) -> None:
         await bells.settled()
         close(arena)
-        assert await bells.next() == "a ticket was closed"
+        assert await bells.next() == CLOSED
         await bells.none()
         await bells.run()
         await bells.none()
@@ -396,11 +427,38 @@ def test_a_closed_and_a_deleted_ticket_ring_until_their_mail_is_settled(
     arena.rows("DELETE FROM mailticket.ticket WHERE ref = 'R-000002'")
 
     async def deleted(bells: Bells) -> None:
-        assert await bells.next() == "a ticket was closed"
+        assert await bells.next() == CLOSED
         await bells.run()
         assert arena.in_folder() == 0
 
     watched(deleted, arena)
+    assert arena.rows("SELECT * FROM mailticket.bell") == []
+
+
+def test_undesired_mail_rings_when_it_is_due_to_be_purged_and_not_before(
+    make_arena: MakeArena,
+) -> None:
+    arena = make_arena(undesired_subject_patterns=["/spam/"], undesired_behavior="purge")
+    arena.deliver(mail("spam"), mail("more spam"))
+    arena.run()
+    for _ in range(2):
+        arena.run()
+        [(in_days,)] = arena.rows(
+            "SELECT round(extract(epoch FROM asked_at - now()) / 86400)::int FROM mailticket.bell"
+        )
+        assert in_days == 7
+
+    async def test(bells: Bells) -> None:
+        await bells.settled()
+        await bells.none()
+        for table, column in (("attempt", "decided_at"), ("bell", "asked_at")):
+            arena.rows(f"UPDATE mailticket.{table} SET {column} = {column} - interval '7 days'")
+        assert await bells.next() == CLOSED
+        await bells.run()
+        await bells.none()
+        assert arena.in_folder() == 0
+
+    watched(test, arena)
     assert arena.rows("SELECT * FROM mailticket.bell") == []
 
 

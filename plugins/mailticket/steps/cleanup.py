@@ -20,10 +20,18 @@ def cleanup(p: Passage) -> Counts:
     """Move or delete what is due, never before its fate is committed."""
     bells = p.settling.bells(p.inbox.name)
     counts = _settle_all(p)
+    _ring_when_due(p)
     # What rang meanwhile stays: nobody looked for it.
     if bells:
         p.settling.answer(bells)
     return counts
+
+
+def _ring_when_due(p: Passage) -> None:
+    if p.inbox.undesired_behavior != "purge":
+        return
+    if epoch := p.settling.latest_epoch(p.inbox.name):
+        p.settling.ring_when_due(p.inbox, epoch)
 
 
 def _settle_all(p: Passage) -> Counts:

@@ -60,6 +60,11 @@ class Settling:
         """Give the bells that the database rang for this inbox; asked before ``due`` is."""
         return [row["id"] for row in self._db.rows("bells", inbox=inbox)]
 
+    def ring_when_due(self, inbox: Inbox, epoch: Epoch) -> None:
+        """Have the bell rung when the next undesired message is to be purged."""
+        days = inbox.undesired_purge_delay
+        self._db.rows("ring_when_due", inbox=inbox.name, epoch=epoch.id, days=days)
+
     def answer(self, bells: Sequence[int]) -> None:
         """Take away bells: what they rang for is settled; those of forgotten inboxes go too."""
         self._db.rows("answer_bells", ids=list(bells))

@@ -15,7 +15,7 @@ from mailticket.mailboxes.login import MailboxLogin
 from mailticket.watching.imap_wire import COMPLAINTS, Wire
 
 COMMAND_SECONDS = 30.0
-_TLS_RECORD = 16 * 1024
+_READ_AT_ONCE = 2048
 # A peer that is gone shows within two minutes.
 _KEEPALIVE = (
     (socket.TCP_KEEPIDLE, 60),
@@ -88,13 +88,14 @@ async def secured(login: MailboxLogin, wire: Wire, context: ssl.SSLContext) -> A
 def _shrink(transport: Any) -> None:
     """Give back most of the 256 KB that asyncio reserves for what a TLS connection reads at once.
 
-    A watcher reads a few lines an hour. Where asyncio keeps it elsewhere, it stays.
+    A watcher reads a few lines an hour: what is longer is read in pieces. Where asyncio keeps it
+    elsewhere, it stays.
     """
     protocol = getattr(transport, "_ssl_protocol", None)
     if protocol is None or not hasattr(protocol, "_ssl_buffer_view"):
         return
-    protocol.max_size = _TLS_RECORD
-    protocol._ssl_buffer = bytearray(_TLS_RECORD)  # noqa: SLF001
+    protocol.max_size = _READ_AT_ONCE
+    protocol._ssl_buffer = bytearray(_READ_AT_ONCE)  # noqa: SLF001
     protocol._ssl_buffer_view = memoryview(protocol._ssl_buffer)  # noqa: SLF001
 
 

@@ -12,7 +12,7 @@ from mailticket.watching.sights import NOTHING_NEW, Sight
 _APART = 30.0
 """Seconds between two rings for what waits in the database, at least."""
 _WHY = {
-    "settle": "a ticket was closed",
+    "settle": "a ticket was closed, or undesired mail is due to go",
     "send": "mail waits to be sent",
     "undecided": "messages wait to be decided",
 }

@@ -11,7 +11,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass, field, replace
 
 from mailticket.config import Inbox
-from mailticket.errors import InsecureConnection, MailboxError, MailticketError, NotFound
+from mailticket.errors import (
+    InsecureConnection,
+    MailboxError,
+    MailboxUnavailable,
+    MailticketError,
+    NotFound,
+)
 from mailticket.keeper import signed_in_apart
 from mailticket.mailboxes.base import Place
 from mailticket.mailboxes.login import MailboxLogin
@@ -147,7 +153,8 @@ class Watcher:
             except NotFound:
                 await self._be_nothing()
             except MailticketError as error:
-                await self._failed(error, login)
+                if not await self._gives_way(error):
+                    await self._failed(error, login)
             except Exception as error:  # noqa: BLE001  a bug must leave no inbox unwatched
                 _LOG.exception("inbox %s", self.name)
                 await self._failed(MailboxError(f"{type(error).__name__}: {error}"), login)
@@ -242,6 +249,15 @@ class Watcher:
             self.shared.not_well(self.name)
             await self.shared.ask(lambda db: db.forget(self.name))
         await asyncio.sleep(_MENDED)
+
+    async def _gives_way(self, error: MailticketError) -> bool:
+        """Wait a while if a run has the mailbox's only session: that is no failure, nor told."""
+        if not (self._is_locked and isinstance(error, MailboxUnavailable) and error.crowded):
+            return False
+        busy = await self.shared.ask(lambda db: db.marks([self.name])[self.name].busy)
+        if busy:
+            await asyncio.sleep(_AGAIN)
+        return busy
 
     # -- failures ----------------------------------------------------------------------------------
 

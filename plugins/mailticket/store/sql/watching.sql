@@ -1,7 +1,8 @@
 -- name: asks_for_runs
 -- What waits for a run though no new mail may come: (inbox, what, key); the same key as long as the
 -- same things wait. Mail that its server does not take keeps its key when it is tried again.
-SELECT inbox, 'settle' AS what, max(id)::text AS key FROM mailticket.bell GROUP BY inbox
+SELECT inbox, 'settle' AS what, max(id)::text AS key FROM mailticket.bell
+ WHERE asked_at <= now() GROUP BY inbox
 UNION ALL
 SELECT inbox, 'send', max(id)::text FROM mailticket.outbox
  WHERE status IN ('waiting', 'sending') AND not_before <= now() GROUP BY inbox
