@@ -108,6 +108,24 @@ class Enclosure:
     """Read only where there is no ``original``."""
     saved_at: str = ""
     """Path or URL under ``big_files_dir``; ``""``: it lies in the mailbox only."""
+    purged: bool = False
+    """There is nothing to attach any more."""
+
+    @property
+    def kind(self) -> str:
+        """Say it as the template asks for it."""
+        if self.purged:
+            return "nothing"
+        return "header" if self.original is None else "original"
+
+    @property
+    def parts(self) -> tuple[bytes, ...]:
+        """Give the MIME entities, none of what was purged."""
+        if self.purged:
+            return ()
+        return (
+            header_part(self.header) if self.original is None else original_part(self.original),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +157,6 @@ def forwarded_error(
     phrasebook: Phrasebook, heading: Heading, cause: ErrorCause, enclosure: Enclosure
 ) -> Notice:
     """Tell an operator why a message is in error, with the original (SPEC 7.2)."""
-    enclosed = "original" if enclosure.original is not None else "header"
     values = {
         "inbox": one_line(cause.inbox),
         "verdict": one_line(cause.verdict),
@@ -152,18 +169,13 @@ def forwarded_error(
         "dag_id": one_line(cause.dag_id),
         "run": one_line(cause.run, 300),
         "reset_command": one_line(cause.reset_command, 1000),
-        "enclosed": enclosed,
+        "enclosed": enclosure.kind,
         "saved_at": one_line(enclosure.saved_at, 2000),
     }
     wording = phrasebook.write("forwarded_error", heading.language, values)
-    entity = (
-        original_part(enclosure.original)
-        if enclosure.original is not None
-        else header_part(enclosure.header)
-    )
     # MIME-Version belongs to the whole; in a part it is noise (RFC 2045, 4).
     explanation = text_part(wording.text).replace(b"MIME-Version: 1.0\r\n", b"", 1)
-    content = multipart(heading.message_id, (explanation, entity))
+    content = multipart(heading.message_id, (explanation, *enclosure.parts))
     return _notice("forwarded_error", heading, wording.subject, Thread(), content)
 
 

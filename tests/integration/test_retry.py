@@ -259,7 +259,7 @@ def test_a_message_waits_for_another_in_three_runs_however_often_each_is_tried(
 # -- originals that are gone ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("step", ["filter", "parse", "upsert_ticket"])
+@pytest.mark.parametrize("step", ["fetch", "filter", "parse", "upsert_ticket"])
 def test_a_purged_original_is_a_clear_failure_and_stops_nothing(arena: Arena, step: str) -> None:
     broken(arena)
     arena.rows("DELETE FROM mailticket.original WHERE message IN (1, 2, 5)")
@@ -270,6 +270,31 @@ def test_a_purged_original_is_a_clear_failure_and_stops_nothing(arena: Arena, st
     )
     assert (status, "purged" in reason) == ("error", True)
     assert arena.status()[3][1] == "processed"
+
+
+@pytest.mark.parametrize("step", ["forward_errors", "cleanup"])
+def test_clearing_a_last_task_needs_no_original(arena: Arena, step: str) -> None:
+    arena.fields |= {"forward_errors_to": "ops@x.example", "error_behavior": "delete"}
+    broken(arena)
+    before, told = arena.status(), arena.told()
+    assert len(told) == 4
+    arena.rows("DELETE FROM mailticket.original")
+    arena.clear("past", step)
+    assert (arena.status(), arena.told()) == (before, told)
+
+
+def test_an_error_whose_original_is_gone_is_told_all_the_same(arena: Arena) -> None:
+    arena.fields["forward_errors_to"] = "ops@x.example"
+    arena.deliver(mail("Stranger"))
+    arena.steps("past", "fetch", "filter", "parse", "upsert_ticket")
+    arena.rows("DELETE FROM mailticket.original")
+    arena.clear("past", "forward_errors")
+    [(raw,)] = arena.rows("SELECT raw FROM mailticket.outbox")
+    told = bytes(raw).decode()
+    assert "unknown_caller" in told
+    assert "it was purged, as raw_retention_days says" in told
+    assert "original.txt" not in told
+    assert "To try again" not in told
 
 
 def test_a_purged_draft_is_told_as_such(arena: Arena) -> None:

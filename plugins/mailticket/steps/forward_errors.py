@@ -127,6 +127,8 @@ def _cause(p: Passage, row: Row) -> ErrorCause:
 
 
 def _enclosure(row: Row) -> Enclosure:
+    if row["whole"] is None:  # there is no row of it
+        return Enclosure(purged=True)
     raw = bytes(row["raw"] or b"")
     if row["whole"]:
         return Enclosure(original=raw)
