@@ -19,6 +19,8 @@ _WORD = re.compile(
 _CUT_OFF = re.compile(r"=\?[^?\s=][^?\s]{0,79}\?[bBqQ]\?[^?\s]+\??\Z")
 """A last word whose end some program cut off."""
 _LONGEST_CUT_OFF = 1000
+_FOLDED_ESCAPE = re.compile(rb"=([0-9A-Fa-f]) (?=[0-9A-Fa-f])")
+"""``=C3`` that some program folded in its middle."""
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ def _octets(encoding: str, payload: str) -> bytes:
     encoded = payload.encode("utf-8", "surrogateescape")
     if encoding in "bB":
         return base64_octets(encoded)
-    return binascii.a2b_qp(encoded.replace(b"\n", b""), header=True)
+    return binascii.a2b_qp(_FOLDED_ESCAPE.sub(rb"=\1", encoded.replace(b"\n", b"")), header=True)
 
 
 def _close(run: _Run | None, out: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import unquote_to_bytes
 
 from mailticket.charsets import codec_of, decode, one_line, scrub
@@ -117,13 +118,23 @@ _PARAMETER = re.compile(
 _VALUE = re.compile(
     r"\s*([^\s;=/]{1,200}(?:\s{0,9}/\s{0,9}[^\s;=]{1,200})?)(?!\s{0,9}=)(?=[\s;]|\Z)"
 )
+_NAMED_CHARSET = re.compile(rb"(?:\bcharset\s?=\s?\"?|=\?)([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
+_PLACES_OF_CHARSET = 64 * 1024
+_SAYING_NOTHING = frozenset({"utf-8", "us-ascii", "cp1252", "iso8859-1"})
+_EIGHT_BIT = {"iso-2022-jp": "cp932", "iso2022_jp": "cp932", "iso2022_kr": "cp949", "hz": "gb18030"}
+"""What a program whose text is in a 7-bit charset writes where it does not encode."""
 _ESCAPED = re.compile(r'\\(["\\])')
 _PIECES = 1000
 
 
-def read_parameters(raw: bytes) -> Parameters:
-    """Read a MIME field; broken parameters are skipped, continuations joined, charsets decoded."""
-    read = _by_itself if b"\x1b" not in raw and not _is_utf_8(raw) else str
+def read_parameters(raw: bytes, charset: Callable[[], str] = str) -> Parameters:
+    """Read a MIME field; broken parameters are skipped, continuations joined, charsets decoded.
+
+    ``charset`` is asked for the one that raw 8-bit values may be in, ``""`` if nobody knows.
+    """
+    read: Callable[[str], str] = str
+    if b"\x1b" not in raw and not _is_utf_8(raw):
+        read = partial(_by_itself, charset=charset())
     text = _uncommented(header_text(raw) if read is str else raw.decode("latin-1"))
     value = _VALUE.match(text)
     rest = text[value.end() :] if value else text
@@ -149,9 +160,18 @@ def _is_utf_8(raw: bytes) -> bool:
     return True
 
 
-def _by_itself(value: str) -> str:
+def _by_itself(value: str, charset: str) -> str:
     """Decode one raw 8-bit value by itself: the ASCII around it would make any guess a bad one."""
-    return header_text(value.encode("latin-1"))
+    return header_text(value.encode("latin-1"), charset)
+
+
+def charset_named(section: bytes) -> str:
+    """Give the charset that a header section names first and that says something of 8-bit text."""
+    for match in _NAMED_CHARSET.finditer(section[:_PLACES_OF_CHARSET]):
+        codec = codec_of(match[1].decode("ascii"))
+        if codec and codec not in _SAYING_NOTHING:
+            return _EIGHT_BIT.get(codec, codec)
+    return ""
 
 
 def _sort_in(

@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from mailticket.charsets import one_line
-from mailticket.fields import FieldSection, Parameters, read_fields, read_parameters, section_size
+from mailticket.fields import (
+    FieldSection,
+    Parameters,
+    charset_named,
+    read_fields,
+    read_parameters,
+    section_size,
+)
 from mailticket.message import Limits
 from mailticket.transfer import Payload, undo
 
@@ -84,7 +91,7 @@ class Tree:
 
 def read_tree(original: bytes, section: FieldSection, limits: Limits) -> Tree:
     """Cut an original whose header section was read already."""
-    cutter = _Cutter(original, limits)
+    cutter = _Cutter(original, limits, original[: section.size])
     start = min(section.size, len(original))
     root = cutter.part(section, start, len(original), "text/plain", 0)
     return Tree(root, cutter.complete, tuple(dict.fromkeys(cutter.defects)))
@@ -93,17 +100,18 @@ def read_tree(original: bytes, section: FieldSection, limits: Limits) -> Tree:
 class _Cutter:
     """Counts parts and depth while it cuts."""
 
-    def __init__(self, original: bytes, limits: Limits) -> None:
+    def __init__(self, original: bytes, limits: Limits, header: bytes) -> None:
         self.original = original
+        self.header = header
         self.limits = limits
         self.left = limits.parts
         self.complete = True
         self.defects: list[str] = []
 
     def part(self, section: FieldSection, start: int, end: int, default: str, depth: int) -> Part:
-        declared = read_parameters(section.first("content-type")[:_PART_HEADER_BYTES])
+        declared = self._parameters(section, "content-type")
         content_type = _content_type(declared.value, default)
-        disposition = read_parameters(section.first("content-disposition")[:_PART_HEADER_BYTES])
+        disposition = self._parameters(section, "content-disposition")
         children: tuple[Part, ...] = ()
         if content_type.startswith("multipart/"):
             children = self._children(declared, content_type, start, end, depth)
@@ -113,6 +121,10 @@ class _Cutter:
         return Part(
             section, content_type, declared, disposition, self.original, start, end, children
         )
+
+    def _parameters(self, section: FieldSection, name: str) -> Parameters:
+        value = section.first(name)[:_PART_HEADER_BYTES]
+        return read_parameters(value, lambda: charset_named(self.header))
 
     def _children(
         self, declared: Parameters, content_type: str, start: int, end: int, depth: int
@@ -141,7 +153,7 @@ class _Cutter:
         if not encoding.startswith(("base64", "quoted-printable")):
             return ()
         octets = undo(self.original[start:end], encoding, is_text=False).octets
-        inner = _Cutter(octets, replace(self.limits, parts=self.left))
+        inner = _Cutter(octets, replace(self.limits, parts=self.left), self.header)
         bare = FieldSection(
             tuple(each for each in section.fields if each[0] != "content-transfer-encoding"), 0
         )
