@@ -118,6 +118,25 @@ def test_new_mail_is_no_finding_and_nothing_but_a_run_decides_it(arena: Arena) -
     assert len(arena.status()) == 1
 
 
+def test_what_was_undesired_while_the_clock_was_ahead_does_not_stay_until_then(
+    arena: Arena,
+) -> None:
+    arena.fields |= {
+        "undesired_subject_patterns": "/^Spam/", "undesired_behavior": "purge",
+        "undesired_purge_delay": 3,
+    }  # fmt: skip
+    arena.deliver(mail("Spam"))
+    arena.run()
+    later = "UPDATE mailticket.attempt SET decided_at = decided_at + make_interval(days => %s)"
+    arena.rows(later, 400)
+    assert found(arena, "settled") == {"settled": 0}
+    arena.rows(later, -2)
+    assert found(arena, "settled") == {"settled": 0}
+    arena.rows(later, -2)
+    assert found(arena, "settled") == {"settled": 1}
+    assert arena.in_folder() == 0
+
+
 def test_what_waits_for_a_person_is_counted(arena: Arena) -> None:
     arena.fields["unknown_caller"] = "reject"
     arena.deliver(mail("One"), mail("Two"))

@@ -35,6 +35,8 @@ def reconcile(p: Passage) -> Counts:
             p.log.warning(f"{mailbox.place.folder}: its list contradicts its count: not compared")
         else:
             counts |= _compared(p, mailbox, epoch, present)
+    if ahead := Reconciling(p.db).date_anew(epoch):
+        p.log.warning(f"the clock was ahead: {ahead} undesired messages are kept as of now")
     settled = cleanup(p)
     counts |= {"settled": settled["moved"] + settled["deleted"], "purged": settled["purged"]}
     return counts | Reconciling(p.db).left_for_people(p.inbox.name)

@@ -18,6 +18,10 @@ class Reconciling:
         """Give those of the UIDs that should not lie there: location, uid, and whose they are."""
         return self._db.rows("back_in_the_folder", epoch=epoch.id, uids=list(uids))
 
+    def date_anew(self, epoch: Epoch) -> int:
+        """Let what was undesired in the future be undesired as of now; give how much."""
+        return len(self._db.rows("decided_ahead_of_time", epoch=epoch.id))
+
     def lower_cursor(self, epoch: Epoch, cursor: int) -> None:
         """Let the next look begin above this UID: something below the old cursor has no row."""
         self._db.rows("lower_cursor", epoch=epoch.id, cursor=cursor)

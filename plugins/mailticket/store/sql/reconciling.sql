@@ -1,6 +1,17 @@
 -- name: lower_cursor
 UPDATE mailticket.mailbox_epoch SET cursor = least(cursor, %(cursor)s) WHERE id = %(epoch)s
 
+-- name: decided_ahead_of_time
+-- The clock was ahead, and was put right: what is to stay for some days would stay until then. Its
+-- days begin now, so that nothing goes sooner than is promised.
+UPDATE mailticket.attempt SET decided_at = now() WHERE id = ANY (ARRAY(
+    SELECT a.id FROM mailticket.location l
+      JOIN mailticket.message m ON m.id = l.message
+      JOIN mailticket.attempt a ON a.id = m.attempt
+     WHERE l.epoch = %(epoch)s AND l.settled_at IS NULL AND l.gone_at IS NULL
+       AND a.status = 'undesired' AND a.decided_at > now() + interval '1 hour'))
+RETURNING id
+
 -- name: back_in_the_folder
 -- What should have left the folder, or had left it, and lies there. A copy that was moved is not
 -- moved twice: the person who works on the other folder may have taken the first one out already.
