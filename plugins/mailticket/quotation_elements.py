@@ -7,8 +7,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mailticket import quotation_programs as programs
 from mailticket.options import PatternSet
-from mailticket.quotation_headers import header_block_at
+from mailticket.quotation_headers import header_block_at, label_of
 from mailticket.quotation_introduction import (
     Introduction,
     ends_like_introduction,
@@ -17,30 +18,6 @@ from mailticket.quotation_introduction import (
 from mailticket.quotation_marks import plain
 from mailticket.quotation_tree import Tree
 
-_CONTAINER_IDS = (
-    "OLK_SRC_BODY_SECTION",  # Outlook for Mac
-    "isReplyContent",  # NetEase
-    "oriMsgHtmlSeperator",
-    "reply139content",
-    "origbody",  # Sohu
-)
-_TYPED_INTO_IDS = ("mail-editor-reference-message-container",)
-"""The new Outlook; a container, unless the answer was typed into it as well."""
-_CONTAINER_CLASSES = (
-    "yahoo_quoted",
-    "freshdesk_quote",
-    "__aliyun_previous_email_wrap",
-    "skiff_quote",
-)
-_CONTAINER_NAMES = frozenset(("quote",))  # GMX, web.de
-_GMAIL_QUOTE = ("gmail_quote",)
-_OPEN_CLASSES = (*_GMAIL_QUOTE, "protonmail_quote", "zmail_extra")
-_OPEN_NAMES = frozenset(("messageReplySection",))  # Spark
-_ATTRIBUTION_CLASSES = ("gmail_attr", "airmail_on")
-_ATTRIBUTION_IDS = frozenset(("reply-intro",))  # Roundcube
-_TYPED_INTO_CLASSES = ("moz-cite-prefix",)
-_OLD_MESSAGE_IDS = ("divRplyFwdMsg", "replySplit")  # Outlook on the web and on phones; 139.com
-_DIVIDER = "__DIVIDER__"  # Zimbra's data-marker
 _LOOKED_AT = frozenset(("blockquote", "div", "hr", "p", "section", "span", "table", "td"))
 _BARE = frozenset(("style", "dir"))
 """Attributes that say nothing about what a blockquote is."""
@@ -48,6 +25,9 @@ _BARE = frozenset(("style", "dir"))
 _NO_BORDER = re.compile(r"border(?:-left)?\s*:\s*(?:0|none|medium none)", re.IGNORECASE)
 _RULE_ABOVE = re.compile(
     r"border-top\s*:[^;]{0,40}\bsolid|border-style\s*:\s*solid none none", re.IGNORECASE
+)
+_RULE_OF_OUTLOOK = re.compile(
+    r"border:none;\s*border-top:\s*solid #(?:E1E1E1|B5C4DF)", re.IGNORECASE
 )
 _LABELLED = re.compile(r"[^:]{1,40}: ?\S")
 _YEAR_AND_CLOCK = re.compile(r"(?:19|20)\d\d\b.{0,40}\d:\d\d|\d:\d\d.{0,40}(?:19|20)\d\d\b")
@@ -126,28 +106,36 @@ class _Elements:
         style = attributes.get("style") or ""
         if tag == "blockquote":
             cited = (attributes.get("cite") or "").startswith(("http:", "https:"))
-            if (cited or _ends(classes, _GMAIL_QUOTE)) and self._is_senders_own(at):
+            if (
+                cited or programs.has_class(classes, programs.GMAIL_QUOTE)
+            ) and self._is_senders_own(at):
                 return False
-            if attributes.get("type") == "cite" or _ends(classes, _GMAIL_QUOTE):
+            if programs.is_named_quote(attributes, classes):
                 self.quotes.named.add(at)
             return self._blockquote(at, style, bare=_BARE.issuperset(attributes))
         if tag == "hr":
             marker = attributes.get("data-marker")
-            return self._starts(at, _OLD_MESSAGE_IDS[0] if marker == _DIVIDER else identity, "")
-        if _ends(classes, _OPEN_CLASSES) or name in _OPEN_NAMES:
+            return self._starts(
+                at, programs.OLD_MESSAGE_IDS[0] if marker == programs.DIVIDER else identity, ""
+            )
+        if programs.has_class(classes, programs.OPEN_CLASSES) or name in programs.OPEN_NAMES:
             self.quotes.named.add(at)
             return self._open_container(at)
         if self._is_container(at, classes, identity, name):
             self.quotes.named.add(at)
             return self._contains(at)
+        if attributes.get("title") == programs.BEFORE_QUOTE:
+            identity = programs.OLD_MESSAGE_IDS[0]
         return self._introduces(at, classes, identity) or self._starts(at, identity, style)
 
     def _is_container(self, at: int, classes: Sequence[str], identity: str, name: str) -> bool:
-        if identity.endswith(_TYPED_INTO_IDS):
+        if identity.endswith(programs.TYPED_INTO_IDS):
             return len(self._shown_in(at)) < len(self.shown)
-        if _ends(classes, _CONTAINER_CLASSES) or identity.endswith(_CONTAINER_IDS):
+        if programs.has_class(classes, programs.CONTAINER_CLASSES) or identity.endswith(
+            programs.CONTAINER_IDS
+        ):
             return True
-        return name in _CONTAINER_NAMES
+        return name in programs.CONTAINER_NAMES
 
     def _shown_in(self, at: int) -> range:
         """Give the places in ``shown`` of an element's rows."""
@@ -165,16 +153,19 @@ class _Elements:
         return True
 
     def _introduces(self, at: int, classes: Sequence[str], identity: str) -> bool:
-        if _ends(classes, _ATTRIBUTION_CLASSES) or identity in _ATTRIBUTION_IDS:
+        if (
+            programs.has_class(classes, programs.ATTRIBUTION_CLASSES)
+            or identity in programs.ATTRIBUTION_IDS
+        ):
             self.quotes.attribution_rows.update(self._rows_of(at))
             return True
-        if _ends(classes, _TYPED_INTO_CLASSES):
+        if programs.has_class(classes, programs.TYPED_INTO_CLASSES):
             self._attribution_typed_into(self._rows_of(at))
             return True
         return False
 
     def _starts(self, at: int, identity: str, style: str) -> bool:
-        if identity.endswith(_OLD_MESSAGE_IDS):
+        if identity.endswith(programs.OLD_MESSAGE_IDS):
             below = self.shown[bisect_left(self.shown, self.tree.rows_between(0, at).stop) :][:1]
             self.quotes.old_message_rows.update(below)
             return True
@@ -268,11 +259,13 @@ class _Elements:
             return False
         rows = self.tree.rows_between(at, self.tree.ends[at])
         texts = [self.texts[row] for row in rows[:_MOST_BLANKS] if self.texts[row]]
+        if texts and _RULE_OF_OUTLOOK.search(style) and _is_sender(texts[0]):
+            return True
         labelled = [text for text in texts if _LABELLED.match(text)]
         dated = any(map(_YEAR_AND_CLOCK.search, labelled))
         return dated and len(labelled) >= _FEWEST_FIELDS and labelled == texts
 
 
-def _ends(classes: Sequence[str], wanted: tuple[str, ...]) -> bool:
-    """Tell whether a class is one of these, with whatever another program put before it."""
-    return any(name.endswith(wanted) for name in classes)
+def _is_sender(text: str) -> bool:
+    found = label_of(text)
+    return found is not None and found[0] == "from" and "@" in found[1]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from mailticket import quotation_languages as languages
+from mailticket import quotation_programs as programs
 from mailticket.quotation_headers import MOST_LINES, header_block_at
 from mailticket.quotation_introduction import (
     Introduction,
@@ -14,14 +15,6 @@ from mailticket.quotation_introduction import (
 )
 from mailticket.quotation_marks import names_original_message
 
-_CALLED_SO = (
-    *("gmail_quote", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote", "<blockquote"),
-    *("divrplyfwdmsg", "appendonsend", "border-top:", "messagereplysection", "zmail_extra"),
-    *("olk_src_body_section", "isreplycontent", "reply-intro", "freshdesk_quote", "replysplit"),
-    *("reference-message-container", "orimsghtmlseperator", "__divider__", 'name="quote"'),
-    *("skiff_quote", "aliyun_previous", "airmail_on", "reply139content", "origbody"),
-)
-"""What programs call the elements of a quote, lower-case."""
 _ROW_ENDS_WITH_COLON = re.compile(r":(?:\s*(?:<|&gt;)|[ \t]*\r?\n)")
 _LABEL = re.compile(r">\s*([^\W\d_][^<>:\n]{0,20}):")
 _WORD = re.compile(r"\w+")
@@ -60,7 +53,7 @@ def opens_with_introduction(quote: Sequence[str]) -> bool:
 def may_quote(html: str) -> bool:
     """Tell whether HTML may quote a message; no parser, so that ordinary mail costs little."""
     folded = html.lower()
-    if any(name in folded for name in _CALLED_SO):
+    if any(name in folded for name in programs.CALLED_SO):
         return True
     if any(found[1].rstrip() in _LABELS for found in _LABEL.finditer(folded)):
         return True

@@ -58,6 +58,7 @@ _ADDRESS_AND_VERB = re.compile(
     rf"[^<>\s]+@[^<>\s]+>[\"']? (?:{'|'.join(languages.WROTE)})$", re.IGNORECASE
 )
 """How a line ends where the program leaves the colon out."""
+_ADDRESS_LAST = re.compile(r"(?<![^\s,])[^\s<>@,]+@[^\s<>@,]+\.[^\s<>@,]+ $")
 _ARTICLE = re.compile(
     r"(?:the|an?|der|die|das|eine?|les?|une?|el|los|las|il|lo|gli|um|uma|het|een)(?!\w)",
 )
@@ -229,7 +230,8 @@ def _rank_with_verb(text: str, verb: re.Match[str]) -> tuple[Introduction, bool]
     clock, mail = bool(_CLOCK.search(text)), bool(_MAIL.search(text))
     dated = clock or bool(_DATE.search(text))
     told = (clock and bool(_DATE.search(text))) or "<" in text
-    told = told or bool(_ADDRESS_ALONE.match(text[: verb.start()]))
+    before = text[: verb.start()]
+    told = told or bool(_ADDRESS_ALONE.match(before) or (dated and _ADDRESS_LAST.search(before)))
     certain = told and not _is_prose(text, verb)
     if dated and _starts_dated(text):
         return Introduction.DATED, certain

@@ -52,7 +52,7 @@ _LABELS: dict[Kind, str] = {
         "|نسخة إلى|עותק|bcc|cci|cco|ccn|bcc an|dk|skrytá kopie|kp|ks|копие|cc to"
     ),
     "subject": (
-        "subject|objet|sujet|betreff|asunto|oggetto|assunto|onderwerp|temat|ämne|emne|aihe|otsikko"
+        "subject|objet|sujet|betreff|asunto|oggetto|ogg|assunto|onderwerp|temat|ämne|emne|aihe|otsikko"
         "|předmět|predmet|tárgy|subiect|subiectul|тема|относно|konu|θέμα|主题|主旨|主題|標題|件名"
         "|제목|الموضوع|נושא|zadeva|teema|tema|temats|assumpte|subjek|chủ đề|เรื่อง|efni|naslov"
         "|предмет|موضوع|perihal|titre|subject line"
