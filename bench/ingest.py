@@ -102,7 +102,12 @@ def measure(command: list[str], environment: dict[str, str]) -> Measured:
 def environment(dovecot: Dovecot, database_url: str, home: Path) -> dict[str, str]:
     """Give Airflow's Connections and Variables by the environment, as an operator may."""
     inbox = f"imap://{quote(USER)}:{quote(dovecot.password)}@{dovecot.host}:{dovecot.port}"
-    fields = {"unknown_caller": "create_person", "person_defaults": {"org_id": "Bench"}}
+    # Of 20,000 mails the same 250 people write: no storm is to be held back here.
+    fields = {
+        "unknown_caller": "create_person",
+        "person_defaults": {"org_id": "Bench"},
+        "cap_tickets_per_sender": [],
+    }
     return {
         **os.environ,
         "AIRFLOW_HOME": str(home),

@@ -156,12 +156,21 @@ def to_document(draft: Draft) -> dict[str, Any]:
         "to": list(map(_values, draft.to)),
         "cc": list(map(_values, draft.cc)),
         "body": _values(draft.body),
-        "new_part": _values(draft.new_part),
+        "new_part": _new_part_document(draft),
         "automatic": _values(draft.automatic),
         "files": list(map(_values, draft.files)),
         "whole_body": _values(draft.whole_body),
         "whole_new_part": _values(draft.whole_new_part),
     }
+
+
+def _new_part_document(draft: Draft) -> dict[str, Any] | None:
+    """Give None where all is new: the longest texts of a draft are not written twice."""
+    return (
+        None
+        if draft.new_part == NewPart(draft.body.html, draft.body.text)
+        else _values(draft.new_part)
+    )
 
 
 def _values(part: Any) -> dict[str, Any] | None:
@@ -182,14 +191,16 @@ def from_document(document: Mapping[str, Any]) -> Draft:
 
 
 def _read(document: Mapping[str, Any]) -> Draft:
+    body = Body(**document["body"])
+    new_part = document["new_part"]
     return Draft(
         _address(document["sender"]),
         tuple(Address(**one) for one in document["to"]),
         tuple(Address(**one) for one in document["cc"]),
         document["subject"],
         datetime.fromisoformat(document["date"]) if document["date"] else None,
-        Body(**document["body"]),
-        NewPart(**document["new_part"]),
+        body,
+        NewPart(**new_part) if new_part else NewPart(body.html, body.text),
         _automatic(document["automatic"]),
         tuple(AttachedFile(**one) for one in document["files"]),
         tuple(document["defects"]),

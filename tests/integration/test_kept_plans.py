@@ -15,6 +15,7 @@ from demo.ports import LOOPBACK
 from mailticket.errors import RowRefused
 from mailticket.store.copying import Copied, copied_rows, number
 from mailticket.store.postgres import Database as Store
+from mailticket.store.queries import may_be_planned_once
 from services.database import Database
 
 _KEPT = "SELECT count(*)::int AS n FROM pg_prepared_statements"
@@ -41,6 +42,36 @@ def _asked_often(store: Store) -> int:
 
 def test_a_session_keeps_the_plan_of_what_it_is_asked_often(database: Database) -> None:
     assert _asked_often(_store(database)) == 1
+
+
+_BY_WORD = "SELECT more FROM grown WHERE word = ANY (%(words)s)"
+
+
+def test_a_plan_that_was_made_for_an_empty_table_does_not_outlive_its_growth(
+    database: Database,
+) -> None:
+    database.rows("CREATE TABLE grown (word text PRIMARY KEY, more char(1000) DEFAULT 'x')")
+    with closing(_store(database)) as store:
+        _look_up(store, 10)
+        assert "Seq Scan" in _plan(store)
+        database.rows("INSERT INTO grown SELECT generate_series(1, 5000)")
+        _look_up(store, 60)
+        assert "Index" in _plan(store)
+
+
+def _look_up(store: Store, times: int) -> None:
+    for word in range(times):
+        store.again(_BY_WORD, {"words": [str(word)]})
+
+
+def _plan(store: Store) -> str:
+    [name] = (row["name"] for row in store.execute("SELECT name FROM pg_prepared_statements"))
+    return str(store.execute(f"EXPLAIN EXECUTE {name} (ARRAY['7'])"))
+
+
+def test_a_word_of_a_comment_does_not_keep_a_plan_from_being_kept() -> None:
+    assert may_be_planned_once("-- Few have it; the other index reads all.\nSELECT 1")
+    assert not may_be_planned_once("SELECT 1; SELECT 2")
 
 
 def test_behind_a_pooler_no_plan_is_kept(database: Database, pooler: int) -> None:

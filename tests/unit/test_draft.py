@@ -44,6 +44,13 @@ def test_too_long_a_body_is_cut_where_html_stays_whole_and_comes_as_a_file() -> 
     assert whole.sha256 == sha256(LONG.encode()).hexdigest()
 
 
+def test_a_mail_that_is_all_new_is_written_once_and_read_as_it_was() -> None:
+    draft = drafted("<p>Hello</p>", "Hello", NewPart("<p>Hello</p>", "Hello")).draft
+    written = json.dumps(to_document(draft))
+    assert written.count("<p>Hello</p>") == 1
+    assert from_document(json.loads(written)) == draft
+
+
 def test_images_stay_in_a_body_that_is_cut() -> None:
     found = drafted(SHOWN + LONG + SHOWN)
     assert found.draft.body.html.count(POINTED) == 1

@@ -23,7 +23,6 @@ from mailticket.passage import Counts, Outside
 from mailticket.passage import Progress as Tell
 from mailticket.store.attempts import Attempts
 from mailticket.store.intake import Intake
-from mailticket.store.migrate import migrate
 from mailticket.store.postgres import Database
 from mailticket.store.sealed import forget, reseal
 
@@ -95,6 +94,8 @@ def _progress(quiet: bool) -> Iterator[Tell]:
 
 def migrate_database(_options: argparse.Namespace) -> int:
     """Bring the schema to the version of the code."""
+    from mailticket.store.migrate import migrate  # noqa: PLC0415  `run` must not wait for Alembic
+
     before, after = migrate(in_shell().database_parameters())
     print(
         f"schema mailticket: {before or 'nothing'} → {after}"

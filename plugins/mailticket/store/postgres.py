@@ -21,6 +21,11 @@ _PIECE = 256 * 1024
 """Bytes that COPY moves at once."""
 _OFTEN = 3
 """So many times a session plans a query anew, before it keeps a plan of it."""
+_GROWN = 4
+"""Plans are made anew when a session used so many times as many: the tables have grown meanwhile.
+
+A plan for an empty table reads all of it, and autovacuum takes a minute to see that it is not.
+"""
 
 # Of this row only, though PostgreSQL counts some of it among its own troubles: a key too long for
 # its index, a trigger of the site's that objects.
@@ -59,6 +64,7 @@ class Database:
         self._keeps_plans = False
         self._asked: Counter[str] = Counter()
         self._planned: set[str] = set()
+        self._used, self._replan_at = 0, 64
 
     @property
     def in_transaction(self) -> bool:
@@ -165,6 +171,10 @@ class Database:
             if self._asked[text] >= _OFTEN:
                 statement = prepared(text).execute
                 self._plan(cursor, text)
+                self._used += 1
+                if self._used == self._replan_at:
+                    self._replan_at *= _GROWN
+                    cursor.execute("DISCARD PLANS")
         written: bytes = cursor.mogrify(statement, values)
         return written
 
@@ -175,7 +185,10 @@ class Database:
 
     def _answer(self, cursor: Any, statement: bytes) -> list[Row]:
         self._send(cursor, statement)
-        return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+        if not cursor.description:
+            return []
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def _send(self, cursor: Any, *statements: bytes) -> None:
         """Send these after what waits, and what begins a transaction before that: all at once."""
@@ -212,7 +225,7 @@ class Database:
             psycopg2.extras.register_default_jsonb(self._connection)
             self._planned.clear()
             self._keeps_plans = _has_session_of_its_own(self._connection)
-        return self._connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
+        return self._connection.cursor()
 
     def _roll_back(self) -> None:
         is_open, self._open, self._unsent = self._open, False, []

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_COMMENT = re.compile(r"--.*")
 _MARK = re.compile(r"%(?:\((\w+)\)s|(s|%))")
 
 
@@ -27,9 +28,11 @@ def named() -> Mapping[str, str]:
     return found
 
 
+@cache
 def may_be_planned_once(text: str) -> bool:
     """Tell whether one plan is good for all values: not where they say how much is wanted."""
-    return ";" not in text and "LIMIT %(" not in text
+    statement = _COMMENT.sub("", text)
+    return ";" not in statement and "LIMIT %(" not in statement
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,8 @@ SELECT a.id AS attempt, a.message, m.message_id, m.sender, m.subject, m.size, m.
   JOIN mailticket.message m ON m.id = a.message
   LEFT JOIN mailticket.draft d ON d.attempt = a.id
   LEFT JOIN mailticket.original o ON o.message = m.id
- WHERE a.id = %(attempt)s AND a.status = 'new' AND a.stage = 'parsed' AND a.run = %(run)s
+ WHERE a.id = %(attempt)s AND a.status = 'new' AND a.stage = 'parsed'
+   AND a.run IS NOT DISTINCT FROM %(run)s  -- the index on run would be read to its end
    FOR UPDATE OF a
 
 -- name: wait_once_more

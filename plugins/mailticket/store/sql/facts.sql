@@ -63,8 +63,10 @@ brief AS (
            CASE WHEN s.closed THEN mailticket.reopenings_of(
                     t.id, %(reopen_minutes)s::int[], %(reopen_most)s::int[])
                 ELSE '{}' END AS reopens
-      FROM wanted JOIN mailticket.ticket t ON t.id = wanted.id
-      JOIN mailticket.ticket_status s ON s.class = t.class AND s.value = t.status)
+      FROM mailticket.ticket t
+      JOIN mailticket.ticket_status s ON s.class = t.class AND s.value = t.status
+     -- An array: a join would read a small table of tickets from one end to the other.
+     WHERE t.id = ANY (ARRAY(SELECT id FROM wanted)))
 SELECT (SELECT coalesce(jsonb_agg(to_jsonb(sender) - 'by_mail'), '[]') FROM sender) AS callers,
        (SELECT coalesce(jsonb_agg(to_jsonb(brief)), '[]') FROM brief) AS briefs,
        (SELECT coalesce(jsonb_agg(to_jsonb(thread) ORDER BY id, ticket_id), '[]') FROM thread) AS threads,
@@ -81,8 +83,9 @@ SELECT (SELECT coalesce(jsonb_agg(to_jsonb(sender) - 'by_mail'), '[]') FROM send
          WHERE f.sha256 = ANY (%(digests)s::bytea[])) AS attached,
        (SELECT m.message_id FROM mailticket.message m
           JOIN mailticket.attempt a ON a.id = m.attempt
-         WHERE m.inbox = %(inbox)s AND m.message_id = ANY (%(threads)s) AND m.message_id <> ''
-           AND a.status = 'new' AND m.id IS DISTINCT FROM %(message)s LIMIT 1) AS awaited,
+         -- Few have one of these ids; the index by inbox would give all of the inbox's.
+         WHERE m.message_id = ANY (%(threads)s) AND m.inbox IS NOT DISTINCT FROM %(inbox)s
+           AND m.message_id <> '' AND a.status = 'new' AND m.id IS DISTINCT FROM %(message)s LIMIT 1) AS awaited,
        (SELECT jsonb_build_object('id', m.id, 'status', a.status, 'ticket_id', t.id,
                                    'ref', t.ref)
           FROM mailticket.message m
