@@ -12,7 +12,7 @@ COMMENT = re.compile(r"\((?:[^()]|\([^()]*\))*\)")
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _MAILTO = re.compile(r"^(?:mailto|smtp):", re.IGNORECASE)
 _QUOTED_LOCAL_PART = re.compile(r'"(?:[^"\\]|\\.)*"\s*[.@]', re.DOTALL)
-_TWO_WORDS = re.compile(r"[^\s.@] [^\s.@]")
+_TWO_WORDS = re.compile(r"[^\s.@]\s+[^\s.@]")
 _BLANKS = re.compile(r'("(?:[^"\\]|\\.)*")| ?([.@]) ?')
 _LONGEST = 1100
 """Characters: what is longer is no address, whatever stands in it."""
