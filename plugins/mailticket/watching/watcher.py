@@ -148,8 +148,8 @@ class Watcher:
         while True:
             login: MailboxLogin | None = None
             try:
-                inbox, login = await self._configured()
-                await self._watch(inbox, login)
+                folder, between, login = await self._configured()
+                await self._watch(folder, between, login)
             except NotFound:
                 await self._be_nothing()
             except MailticketError as error:
@@ -159,37 +159,36 @@ class Watcher:
                 _LOG.exception("inbox %s", self.name)
                 await self._failed(MailboxError(f"{type(error).__name__}: {error}"), login)
 
-    async def _watch(self, inbox: Inbox, login: MailboxLogin) -> None:
+    async def _watch(self, folder: str, between: float, login: MailboxLogin) -> None:
         """Watch in the way that protocol and server allow, until something is to be begun anew."""
-        between = float(inbox.periodicity)
         self._is_locked = login.protocol == "pop3" or login.limits.of_login == 1
         if login.protocol == "pop3":
             await watch_maildrop(self._look_once(login), login, self, between, self._look)
         elif login.limits.of_server:
-            await self._look_now_and_then(inbox, login)
+            await self._look_now_and_then(folder, between, login)
         elif self._is_locked:
-            await self._watch_in_turn(inbox, login)
+            await self._watch_in_turn(folder, between, login)
         else:
-            async with self._connected(inbox, login) as connection:
+            async with self._connected(folder, login) as connection:
                 await watch_folder(connection, self, between)
 
-    async def _look_now_and_then(self, inbox: Inbox, login: MailboxLogin) -> None:
+    async def _look_now_and_then(self, folder: str, between: float, login: MailboxLogin) -> None:
         """Keep no connection: the server grants so many, and the runs need them."""
         while await self.is_current():
             if not self.is_waiting:
-                async with self._connected(inbox, login) as connection:
+                async with self._connected(folder, login) as connection:
                     await look_once(connection, self)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(inbox.periodicity):
+                async with asyncio.timeout(between):
                     await self._look.wait()
             self._look.clear()
 
-    async def _watch_in_turn(self, inbox: Inbox, login: MailboxLogin) -> None:
+    async def _watch_in_turn(self, folder: str, between: float, login: MailboxLogin) -> None:
         """Leave the mailbox's only session to a run while one was asked for or is at work."""
         while self.is_waiting:  # noqa: ASYNC110  time alone may end it
             await asyncio.sleep(_IN_TURN)
-        async with self._connected(inbox, login) as connection:
-            watching = asyncio.create_task(watch_folder(connection, self, inbox.periodicity))
+        async with self._connected(folder, login) as connection:
+            watching = asyncio.create_task(watch_folder(connection, self, between))
             try:
                 while not (watching.done() or self.is_waiting):
                     await asyncio.wait({watching}, timeout=_IN_TURN)
@@ -199,12 +198,12 @@ class Watcher:
                 await watching
 
     @contextlib.asynccontextmanager
-    async def _connected(self, inbox: Inbox, login: MailboxLogin) -> AsyncIterator[Connection]:
+    async def _connected(self, folder: str, login: MailboxLogin) -> AsyncIterator[Connection]:
         """Sign in when the login's keeper and the others on this server let us."""
 
         async def opened(token: str) -> Connection:
             with_token = replace(login, token=token)
-            return await Connection.open(with_token, inbox.mailbox, self.shared.context)
+            return await Connection.open(with_token, folder, self.shared.context)
 
         async with self.shared.turn(login):
             connection = await signed_in_apart(login.keeper, login.token, opened)
@@ -222,11 +221,12 @@ class Watcher:
 
         return once
 
-    async def _configured(self) -> tuple[Inbox, MailboxLogin]:
-        found = await self.shared.configured(self.name)
+    async def _configured(self) -> tuple[str, float, MailboxLogin]:
+        """Give folder, seconds between two looks, and login: a thousand keep no more than that."""
+        inbox, login = found = await self.shared.configured(self.name)
         self._works_with, self._is_gone = _lasting(found), False
         self._reread_at = time.monotonic() + _REREAD
-        return found
+        return inbox.mailbox, float(inbox.periodicity), login
 
     async def is_current(self) -> bool:
         """Tell whether configuration and Connection are those that this watcher works with."""
