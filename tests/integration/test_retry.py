@@ -270,6 +270,7 @@ def test_a_purged_original_is_a_clear_failure_and_stops_nothing(arena: Arena, st
     )
     assert (status, "purged" in reason) == ("error", True)
     assert arena.status()[3][1] == "processed"
+    assert arena.status()[4][1:4] == ("undesired", "undesired", "undesired_subject")
 
 
 @pytest.mark.parametrize("step", ["forward_errors", "cleanup"])

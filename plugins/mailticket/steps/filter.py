@@ -27,9 +27,7 @@ MOST_BATCHES = 500
 
 def filter_messages(p: Passage) -> Counts:
     """Ask the rules of the first phase about each new message of the run."""
-    reopened = p.attempts.reopen_for_filter(p.run) if p.run.clear_number else 0
-    if reopened:
-        p.log.info(f"{reopened} messages in error or undesired are decided anew")
+    reopened = _reopened(p) if p.run.clear_number else 0
     pending = p.attempts.pending_headers(p.run)
     accepted = done = 0
     for batch in _batches(pending):
@@ -58,6 +56,16 @@ def _batches(pending: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
         volume += size
     if batch:
         yield batch
+
+
+def _reopened(p: Passage) -> int:
+    """Have all that may be decided anew decided anew; say how much is not."""
+    if reopened := p.attempts.reopen_for_filter(p.run):
+        p.log.info(f"{reopened} messages in error or undesired are decided anew")
+    if gone := p.attempts.undesired_for_good(p.run):
+        days = p.inbox.raw_retention_days
+        p.log.warning(f"{gone} stay undesired: purged originals (raw_retention_days {days})")
+    return reopened
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,6 +230,10 @@ class Attempts:
         )
         return self._reopen(run, IN_ERROR, everywhere, "fetched", ())
 
+    def undesired_for_good(self, run: Run) -> int:
+        """Count the run's undesired messages that nobody can decide anew: they were purged."""
+        return int(self._db.value("undesired_for_good", run=run.id))
+
     def reopen_for_parse(self, run: Run, batch: int | None = None) -> int:
         """Open new attempts for what failed in ``parse`` or after it; of one batch, or of all."""
         decided_in = ("parse", "upsert_ticket")

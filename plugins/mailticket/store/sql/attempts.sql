@@ -166,11 +166,14 @@ UPDATE mailticket.attempt
 
 -- name: reopen
 -- New attempts for this run's own messages that are to be decided anew; `kept` are the phases
--- whose steps stay.
+-- whose steps stay. What was undesired and has no original any more stays that: it would only become
+-- an error, and be told as one.
 WITH again AS (
     SELECT a.* FROM mailticket.attempt a JOIN mailticket.message m ON m.attempt = a.id
      WHERE a.run = %(run)s AND a.clear_number < %(clear_number)s
        AND a.status::text = ANY (%(statuses)s) AND a.decided_in = ANY (%(decided_in)s)
+       AND (a.status <> 'undesired'
+            OR EXISTS (SELECT FROM mailticket.original o WHERE o.message = m.id))
        AND (%(batch)s::int IS NULL OR coalesce(a.batch, 1) = %(batch)s)
        FOR UPDATE OF a),
 opened AS (
@@ -189,6 +192,12 @@ drafts AS (
      WHERE %(stage)s = 'parsed')
 UPDATE mailticket.message m SET attempt = o.id FROM opened o WHERE m.id = o.message
 RETURNING m.id
+
+-- name: undesired_for_good
+SELECT count(*)::int
+  FROM mailticket.attempt a JOIN mailticket.message m ON m.attempt = a.id
+ WHERE a.run = %(run)s AND a.status = 'undesired'
+   AND NOT EXISTS (SELECT FROM mailticket.original o WHERE o.message = m.id)
 
 -- name: forget_drafts
 UPDATE mailticket.attempt SET stage = 'accepted', tries = 0,
