@@ -12,7 +12,7 @@ from mailticket.quotation_lines import is_forwarded_body
 from mailticket.quotation_marks import plain
 
 _TAG = re.compile(r"\[[^\]]{0,80}\] ?")
-_PREFIX = re.compile(r"([^\W\d_][\w\-' ]{0,24}?) ?(?:\[\d{1,3}\]|\(\d{1,3}\))? ?: ?")
+_PREFIX = re.compile(r"([^\W\d_][\w\-' ]{0,24}?) ?(?:\[\d{1,3}\]|\(\d{1,3}\))?\.? ?: ?")
 _FORWARD = frozenset(languages.FORWARD_SUBJECT.split("|"))
 _SCANDINAVIAN_SENDER = "fra"
 
@@ -38,7 +38,7 @@ def _prefix(subject: str) -> str:
     while tag := _TAG.match(subject):
         subject = subject[tag.end() :]
     found = _PREFIX.match(subject)
-    return found[1].lower() if found else ""
+    return found[1].lower().replace("\u0307", "") if found else ""
 
 
 def _has_scandinavian_header(lines: list[str]) -> bool:

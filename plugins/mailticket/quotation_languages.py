@@ -208,6 +208,8 @@ FORWARDED_MESSAGE = (
     "|轉寄者|転送されたメッセージ|転送メッセージ|転送されたメール|전달된 메일|전달된 메시지"
     "|전달된 메시지 시작|رسالة معاد توجيهها|رسالة مُعاد توجيهها|הודעה שהועברה|הודעה מועברת"
     "|proslijeđena poruka|posredovano sporočilo|препратено съобщение|missatge reenviat"
+    "|započni proslijeđenu poruku|începe mesajul redirecționat|ileti başlangıcı|message transmis"
+    "|перенаправлене повідомлення|メッセージを転送|wiadomość przesłana dalej"
     "|edastatud kiri|persiųstas laiškas|pārsūtīta ziņa|pesan terusan|thư chuyển tiếp"
 )
 """What stands between dashes, or before a colon, above a message that is passed on."""
@@ -216,7 +218,7 @@ FORWARD_SUBJECT = (
     "fw|fwd|forward|forwarded|tr|wg|weitergeleitet|rv|reenv|i|inoltro"
     "|enc|res-enc|fs|doorst|pd|podaj"
     "|vb|vl|vid|továbbítás|tovább|továbbítva|пересл|перенаправлено|пнр|илт|ilt|iletilen|πρθ|προωθ"
-    "|转发|轉寄|转寄|轉發|転送|전달|إعادة توجيه|הועבר|fv|prosl|tvs|redir|rinoltro|nl-doorst"
+    "|转发|轉寄|转寄|轉發|転送|전달|إعادة توجيه|הועבר|fv|prosl|tvs|redir|videresend|rinoltro|nl-doorst"
 )
 """Prefixes of a forwarded mail's subject, without the colon ("VS" is a reply in Finnish)."""
 

@@ -22,6 +22,8 @@ _QUOTE_SIGN = re.compile(r"[ \t]{0,3}>")
 _TAIL_OF_INTRODUCTION = re.compile(r"> ?[^>]{0,40}:$")
 _GLUED_ORIGINAL = re.compile(r"[-_=*]{4,} ?([^-_=*]{5,60}?) ?[-_=*]{4,}[^\W\d_]")
 """``---- Original Message ----From: …``, as HTML that lost its line breaks says."""
+_TWO_LANGUAGES = re.compile(r"/|-{3}")
+"""Between the words of the program's language and the same in English."""
 _DAVID = "original message processed by david"
 _ORIGINAL = frozenset(languages.ORIGINAL_MESSAGE.split("|"))
 _FORWARDED = frozenset(languages.FORWARDED_MESSAGE.split("|"))
@@ -76,7 +78,7 @@ def is_forwarded_message(line: str) -> bool:
     if line.endswith(":") and _folded(line[:-1].strip(OUTER_DASHES)) in _FORWARDED:
         return True
     words = _between_dashes(line).strip(":[]| ")
-    return bool(words) and any(part.strip() in _FORWARDED for part in words.split("/"))
+    return bool(words) and any(part.strip() in _FORWARDED for part in _TWO_LANGUAGES.split(words))
 
 
 def is_tail_of_introduction(line: str, above: str) -> bool:
