@@ -218,7 +218,8 @@ FORWARD_SUBJECT = (
     "fw|fwd|forward|forwarded|tr|wg|weitergeleitet|rv|reenv|i|inoltro"
     "|enc|res-enc|fs|doorst|pd|podaj"
     "|vb|vl|vid|továbbítás|tovább|továbbítva|пересл|перенаправлено|пнр|илт|ilt|iletilen|πρθ|προωθ"
-    "|转发|轉寄|转寄|轉發|転送|전달|إعادة توجيه|הועבר|fv|prosl|tvs|redir|videresend|rinoltro|nl-doorst"
+    "|转发|轉寄|转寄|轉發|転送|전달|إعادة توجيه|הועבר|fv|prosl|tvs|redir|videresend"
+    "|rinoltro|nl-doorst"
 )
 """Prefixes of a forwarded mail's subject, without the colon ("VS" is a reply in Finnish)."""
 
