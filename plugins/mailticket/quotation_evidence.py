@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from mailticket import quotation_languages as languages
 from mailticket import quotation_programs as programs
@@ -31,6 +32,8 @@ _WROTE = frozenset(
 )
 _LONGEST_ROW = 80
 """Characters before a colon among which somebody wrote."""
+_MOST_ROWS = 2000
+"""Rows that end with a colon, beyond which a parser is cheaper than looking at each."""
 _MOST_LINES_OPENING = 3
 """Lines at the top of a quote that are looked at for who wrote it."""
 
@@ -52,15 +55,15 @@ def opens_with_introduction(quote: Sequence[str]) -> bool:
 
 def may_quote(html: str) -> bool:
     """Tell whether HTML may quote a message; no parser, so that ordinary mail costs little."""
-    folded = html.lower()
+    folded = html.lower().replace("\uff1a", ":")  # the wide colon of East Asia
     if any(name in folded for name in programs.CALLED_SO):
         return True
     if any(found[1].rstrip() in _LABELS for found in _LABEL.finditer(folded)):
         return True
-    return any(
-        _says_wrote(folded[max(0, found.start() - _LONGEST_ROW) : found.start()])
-        for found in _ROW_ENDS_WITH_COLON.finditer(folded)
-    )
+    ends = [found.start() for found in islice(_ROW_ENDS_WITH_COLON.finditer(folded), _MOST_ROWS)]
+    if len(ends) == _MOST_ROWS:
+        return True
+    return any(_says_wrote(folded[max(0, end - _LONGEST_ROW) : end]) for end in ends)
 
 
 def _says_wrote(row: str) -> bool:
