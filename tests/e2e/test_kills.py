@@ -72,7 +72,7 @@ def test_a_run_whose_tasks_are_all_killed_comes_to_what_it_should(
         first,
         airflow_stack.send(INBOX, "Mortal two"),
         airflow_stack.send(INBOX, "RE: Mortal one", In_Reply_To=f"<{first}>"),
-        airflow_stack.send(INBOX, "Mortal stranger", "Sam Stranger <sam@else.test>"),
+        airflow_stack.send(INBOX, "Mortal stranger", "Mo Stranger <mo@nowhere.test>"),
     ]
     with held_up(airflow_stack) as ask:
         run_id = airflow_stack.trigger(INBOX)
