@@ -86,7 +86,7 @@ def _piece(part: Part) -> Source:
     declared = part.type_parameters.get("charset")
     if part.content_type == "text/html":
         declared = _html_charset(octets, declared)
-    found = decode(octets, declared)
+    found = decode(octets, declared or part.likely_charset(octets))
     text = found.text.replace("\r\n", "\n").replace("\r", "\n")
     defects = tuple(filter(None, (encoding_defect, found.defect)))
     if part.content_type in ("text/enriched", "text/richtext"):

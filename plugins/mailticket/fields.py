@@ -133,7 +133,7 @@ def read_parameters(raw: bytes, charset: Callable[[], str] = str) -> Parameters:
     ``charset`` is asked for the one that raw 8-bit values may be in, ``""`` if nobody knows.
     """
     read: Callable[[str], str] = str
-    if b"\x1b" not in raw and not _is_utf_8(raw):
+    if b"\x1b" not in raw and not is_utf_8(raw):
         read = partial(_by_itself, charset=charset())
     text = _uncommented(header_text(raw) if read is str else raw.decode("latin-1"))
     value = _VALUE.match(text)
@@ -152,7 +152,8 @@ def read_parameters(raw: bytes, charset: Callable[[], str] = str) -> Parameters:
     return Parameters(written, tuple(plain.items()))
 
 
-def _is_utf_8(raw: bytes) -> bool:
+def is_utf_8(raw: bytes) -> bool:
+    """Tell whether these bytes are valid UTF-8."""
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -15,6 +15,7 @@ from mailticket.fields import (
     FieldSection,
     Parameters,
     charset_named,
+    is_utf_8,
     read_fields,
     read_parameters,
     section_size,
@@ -70,6 +71,15 @@ class Part:
         """Undo the transfer encoding."""
         encoding = one_line(self.section.first("content-transfer-encoding").decode("latin-1"))
         return undo(self.encoded, encoding, is_text=self.is_text)
+
+    def likely_charset(self, octets: bytes) -> str:
+        """Give the charset of 8-bit text that declares none: the one that the mail names elsewhere.
+
+        ``""`` for ASCII and UTF-8, which need no name.
+        """
+        if octets.isascii() or is_utf_8(octets):
+            return ""
+        return charset_named(self.original[: section_size(self.original, 0, len(self.original))])
 
     def walk(self) -> Iterator[Part]:
         """Yield this part and all below it, in order."""
