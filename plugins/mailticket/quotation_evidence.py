@@ -17,7 +17,7 @@ from mailticket.quotation_introduction import (
 from mailticket.quotation_marks import names_original_message
 
 _ROW_ENDS_WITH_COLON = re.compile(r":(?:\s*(?:<|&gt;)|[ \t]*\r?\n)")
-_LABEL = re.compile(r">\s*([^\W\d_][^<>:\n]{0,20}):")
+_LABEL = re.compile(r">\s*([^\W\d_][^<>:\n]{0,20})(?:</\w{1,8}>\s{0,4})?:")
 _WORD = re.compile(r"\w+")
 _LABELS = frozenset(
     label for label, kind in languages.LABELS.items() if kind in ("from", "sent", "date")

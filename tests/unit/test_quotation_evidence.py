@@ -59,6 +59,7 @@ def test_a_blockquote_alone_is_no_evidence(quote: str) -> None:
         '<blockquote type="cite">old</blockquote>',
         "<p>Ann Lee &lt;ann@x.example&gt; schrieb am 5.5.2026 um 12:04:</p><p>old</p>",
         "<p><b>Feladó:</b> Ann<br><b>Elküldve:</b> 2026. május 5. 12:04<br><b>Tárgy:</b> x</p>old",
+        "<hr><b>From</b>: Ann<br><b>To</b>: Bob<br><b>Sent</b>: Tue May 05 12:04:33 2026<br>old",
         "<pre>\nOn 5 May 2026 at 12:04, Ann Lee wrote:\n&gt; old</pre>",
         "<p>Ann &lt;ann@x.example&gt; 于2026年5月5日 12:04写道：</p><p>old</p>",
     ],
