@@ -25,6 +25,8 @@ def answers(header: HeaderSection, source: Source) -> Answers:
         return Answers.NO
     if header.in_reply_to or header.references or _REPLY_SUBJECT.match(header.subject):
         return Answers.YES
+    if header.automatic is not None and header.automatic.kind != "list":
+        return Answers.NO  # what a machine says that somebody wrote is its message
     if not is_html:
         return Answers.PERHAPS
     return Answers.PERHAPS if may_quote(text) else Answers.NO
