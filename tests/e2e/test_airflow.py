@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 
 SUPPORT = "mailticket_inbox_support"
 STATIC = "mailticket_configuration"
+TOGETHER = ("incidents", "storm")
 ALL_STEPS = ["fetch", "filter", "parse", "upsert_ticket", "forward_errors", "cleanup", "report"]
 
 
@@ -153,6 +154,90 @@ def test_clearing_filter_decides_anew_what_was_rejected_and_nothing_else(
     other = airflow_stack.send("incidents", "Another stranger", "Olga Other <olga@else.test>")
     airflow_stack.run("incidents")
     assert airflow_stack.fates(other)[other]["verdict"] == "create"
+
+
+def test_a_run_of_last_month_whose_originals_were_purged_says_so_when_it_is_cleared(
+    airflow_stack: AirflowStack,
+) -> None:
+    airflow_stack.until_dag("mailticket_inbox_incidents", bool, "there")
+    old = airflow_stack.send("incidents", "From long ago", "Lou Long <lou@long.test>")
+    good = airflow_stack.send("incidents", "Long settled")
+    spam = airflow_stack.send("incidents", "Spam of long ago")
+    airflow_stack.configure(
+        "incidents",
+        unknown_caller="reject",
+        error_behavior="delete",
+        undesired_subject_patterns=["/^Spam/"],
+    )
+    run = airflow_stack.run("incidents")
+    assert run.counts("report") == {"rejected": 1, "create": 1, "undesired": 1}
+    airflow_stack.rows(
+        "UPDATE mailticket.original SET stored_at = now() - interval '31 days' WHERE message IN"
+        " (SELECT id FROM mailticket.message WHERE message_id = ANY (%s))",
+        [old, good, spam],
+    )
+    airflow_stack.run("incidents")  # which purges them
+    assert airflow_stack.rows(
+        "SELECT count(*) FROM mailticket.original o JOIN mailticket.message m ON m.id = o.message"
+        " WHERE m.message_id = ANY (%s)",
+        [old, good, spam],
+    ) == [(0,)]
+
+    before = airflow_stack.fates(good, spam)
+    airflow_stack.configure(
+        "incidents",
+        unknown_caller="create_person",
+        error_behavior=None,
+        undesired_subject_patterns=None,
+    )
+    again = run.clear("filter")
+    counts = {"failed": 1, "create": 1, "undesired": 1}
+    assert (again.state, again.counts("report")) == ("failed", counts)
+    assert again.states == dict.fromkeys(ALL_STEPS, "success") | {"report": "failed"}
+    assert (
+        "its original was purged (raw_retention_days 30)"
+        in (airflow_stack.fates(old)[old]["reason"])
+    )
+    said = [line["event"] for line in again.log("report") if line["level"] == "error"]
+    assert "its original was purged" in said[0]
+    assert airflow_stack.fates(good, spam) == before
+
+
+def test_runs_of_two_inboxes_that_are_cleared_at_once_do_nothing_twice(
+    airflow_stack: AirflowStack,
+) -> None:
+    for inbox in TOGETHER:
+        airflow_stack.until_dag(f"mailticket_inbox_{inbox}", bool, "there")
+        airflow_stack.configure(inbox, unknown_caller="reject", person_defaults=None)
+    runs, strangers, known = [], [], []
+    for number in range(4):
+        inbox = TOGETHER[number % 2]
+        name = f"Nick {number} <nick{number}@new.test>"
+        strangers.append(airflow_stack.send(inbox, f"Unknown {number}", name))
+        known.append(airflow_stack.send(inbox, f"Known {number}"))
+        runs.append(airflow_stack.run(inbox))
+        assert runs[-1].counts("report") == {"rejected": 1, "create": 1}
+    before = airflow_stack.fates(*known)
+    for inbox in TOGETHER:
+        airflow_stack.configure(
+            inbox, unknown_caller="create_person", person_defaults={"org_id": "Acme"}
+        )
+    tasks = ["fetch", "filter", "filter", "fetch"]
+    for run, task in zip(runs, tasks, strict=True):
+        run.begin_clearing(task)
+    for run in runs:
+        again = airflow_stack.ended(run.inbox, run.run_id)
+        assert (again.state, again.counts("report")) == ("success", {"create": 2}), again.states
+    after = airflow_stack.fates(*strangers)
+    assert [after[one]["verdict"] for one in strangers] == ["create"] * 4
+    assert [after[one]["run"] for one in strangers] == [run.run_id for run in runs]
+    assert airflow_stack.fates(*known) == before
+    made = "SELECT count(*), count(DISTINCT title) FROM mailticket.ticket WHERE title ~ %s"
+    assert airflow_stack.rows(made, "^(Unknown|Known) [0-9]$") == [(8, 8)]
+    people = "SELECT count(*) FROM mailticket.person WHERE email LIKE 'nick%%@new.test'"
+    assert airflow_stack.rows(people) == [(4,)]
+    events = [event["extra"]["event"] for run in runs for event in run.events()]
+    assert len(set(events)) == len(events) == 8
 
 
 def test_a_missing_mandatory_field_reddens_the_run_after_all_others(

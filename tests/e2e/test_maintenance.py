@@ -40,6 +40,13 @@ def test_it_compares_all_inboxes_and_says_so_in_its_note(airflow_stack: AirflowS
     mail = airflow_stack.send("support", "Compared by the maintenance")
     assert airflow_stack.decided(mail)["verdict"] == "create"
     airflow_stack.rows("UPDATE mailticket.mailbox_epoch SET compared_at = NULL")
+    old = airflow_stack.send("support", "Purged by the maintenance")
+    assert airflow_stack.decided(old)["verdict"] == "create"
+    airflow_stack.rows(
+        "UPDATE mailticket.original SET stored_at = now() - interval '31 days' WHERE message ="
+        " (SELECT id FROM mailticket.message WHERE message_id = %s)",
+        old,
+    )
     airflow_stack.until_dag(DAG, bool, "there")
     done = run(airflow_stack)
     assert "inboxes" in done["note"]
@@ -48,6 +55,16 @@ def test_it_compares_all_inboxes_and_says_so_in_its_note(airflow_stack: AirflowS
         task["task_id"]: task["state"] for task in airflow_stack.call("GET", path)["task_instances"]
     }
     assert states["reconcile"] == states["purge"] == states["inboxes"] == "success"
+    value = airflow_stack.call(
+        "GET", f"{path}/purge/xcomEntries/return_value", params={"deserialize": True}
+    )["value"]
+    assert set(value) == {"originals", "runs", "events", "files"}
+    kept = airflow_stack.rows(
+        "SELECT o.message FROM mailticket.original o JOIN mailticket.message m ON m.id = o.message"
+        " WHERE m.message_id = %s",
+        old,
+    )
+    assert kept == []
     compared = airflow_stack.rows(
         "SELECT inbox FROM mailticket.mailbox_epoch WHERE compared_at IS NOT NULL"
     )

@@ -344,6 +344,11 @@ class Run:
 
     def clear(self, task: str) -> Run:
         """Clear a task with what follows, and wait for the run's end."""
+        self.begin_clearing(task)
+        return self.airflow.ended(self.inbox, self.run_id)
+
+    def begin_clearing(self, task: str) -> None:
+        """Clear a task with what follows."""
         body = {
             "dag_run_id": self.run_id,
             "task_ids": [task],
@@ -354,7 +359,6 @@ class Run:
         }
         path = f"/dags/mailticket_inbox_{self.inbox}/clearTaskInstances"
         self.airflow.call("POST", path, json=body)
-        return self.airflow.ended(self.inbox, self.run_id)
 
     @property
     def _path(self) -> str:
