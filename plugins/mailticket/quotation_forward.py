@@ -13,6 +13,7 @@ from mailticket.quotation_marks import plain
 
 _TAG = re.compile(r"\[[^\]]{0,80}\] ?")
 _PREFIX = re.compile(r"([^\W\d_][\w\-' ]{0,24}?) ?(?:\[\d{1,3}\]|\(\d{1,3}\))?\.? ?: ?")
+_MARKUP = re.compile(r"</?(?:b|strong|span|font|div|p|td|br|a)\b[^<>]{0,500}>", re.IGNORECASE)
 _FORWARD = frozenset(languages.FORWARD_SUBJECT.split("|"))
 _SCANDINAVIAN_SENDER = "fra"
 
@@ -29,7 +30,7 @@ def is_called_forward(subject: str, text: str) -> bool:
     prefix = _prefix(subject)
     if prefix != languages.FORWARD_OR_ANSWER_SUBJECT:
         return prefix in _FORWARD
-    return _has_scandinavian_header(normalise(text).split("\n"))
+    return _has_scandinavian_header(_MARKUP.sub("\n", normalise(text)).split("\n"))
 
 
 def _prefix(subject: str) -> str:

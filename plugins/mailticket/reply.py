@@ -21,7 +21,7 @@ def answers(header: HeaderSection, source: Source) -> Answers:
     """Tell whether a mail answers another one; one that passes another one on does not."""
     is_html = source.content_type == "text/html"
     text = source.text[:_LOOKED_THROUGH]
-    if is_called_forward(header.subject, "" if is_html else text):
+    if is_called_forward(header.subject, text):
         return Answers.NO
     if header.in_reply_to or header.references or _REPLY_SUBJECT.match(header.subject):
         return Answers.YES

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from mailticket.quotation import is_forward, new_part_of_html, new_part_of_text
+from mailticket.quotation import (
+    is_called_forward,
+    is_forward,
+    new_part_of_html,
+    new_part_of_text,
+)
 
 HEADER = "From: Ann <ann@x.example>\nSent: 5 May 2026 12:04\nTo: Bob\nSubject: x\n\ntext"
 
@@ -64,6 +69,9 @@ def test_vs_answers_in_finnish_and_forwards_in_danish() -> None:
     danish = "Fra: Ann\nSendt: 5. maj 2026\nTil: Bob\nEmne: x"
     assert not is_forward("VS: tulostin", finnish)
     assert is_forward("VS: printer", danish)
+    html = "<p>Se her</p><div><b>Fra:</b> Ann<br><b>Sendt:</b> 5. maj 2026 12:04<br></div>"
+    assert is_called_forward("VS: printer", html)
+    assert not is_called_forward("VS: tulostin", html.replace("Fra", "Lähettäjä"))
 
 
 MARKS = [
