@@ -45,6 +45,9 @@ _NO_FIELD = b"\r\n\xef\xbb\xbf \t\0"
 _EMBEDDED = re.compile(r'src="cid:([^"<>]*)"', re.IGNORECASE)
 """An image of sanitised HTML that the mail itself holds."""
 
+_DEEPEST_RELATIVE = 3
+"""Segments of a path: ``page_files/image001.png`` has two."""
+
 
 # --- the header section ------------------------------------------------------------------------
 
@@ -220,8 +223,10 @@ def _locations(parts: tuple[Part, ...]) -> dict[str, str]:
     """Say which Content-Location belongs to which Content-ID (RFC 2557)."""
     found: dict[str, str] = {}
     for part in parts:
-        if where := location(part):
-            found.setdefault(where, identity(part))
+        # A relative address resolves against that of the page: it is the end of the image's own.
+        ends = location(part).rsplit("/", _DEEPEST_RELATIVE)
+        for name in filter(None, ("/".join(ends[at:]) for at in range(len(ends)))):
+            found.setdefault(name, identity(part))
     return found
 
 
