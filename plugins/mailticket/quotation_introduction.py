@@ -55,7 +55,7 @@ _GMT_INTRODUCTION = re.compile(r"\d{4}-\d\d?-\d\d? \d\d?:\d\d GMT[+-]\d\d?:?\d\d
 _DATE_AND_ADDRESS = re.compile(r"\d{4}[/-]\d{1,2}[/-]\d{1,2} [^<>]{1,100}< ?[^<>@ ]+@[^<>@ ]+>:?$")
 _ADDRESS_ALONE = re.compile(r"[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+ $")
 _ADDRESS_AND_VERB = re.compile(
-    rf"[^<>\s]+@[^<>\s]+>[\"']? (?:{'|'.join(languages.WROTE)})$", re.IGNORECASE
+    rf"(?<![^<>\s])[^<>\s@]+@[^<>\s@]+>[\"']? (?:{'|'.join(languages.WROTE)})$", re.IGNORECASE
 )
 """How a line ends where the program leaves the colon out."""
 _ADDRESS_LAST = re.compile(r"(?<![^\s,])[^\s<>@,]+@[^\s<>@,]+\.[^\s<>@,]+ $")
@@ -95,8 +95,20 @@ def ends_like_introduction(line: str) -> bool:
         line.endswith((":", "--", "...", ">"))
         or line.rstrip(OUTER_DASHES + ".…\"'").endswith(":")
         or bool(_GMT_INTRODUCTION.match(line) or _DATE_AND_ADDRESS.match(line))
-        or ("@" in line and _ADDRESS_AND_VERB.search(line) is not None)
+        or _ends_bare(line)
     )
+
+
+def _is_ended(line: str, below: str) -> bool:
+    """Tell whether a line belongs to nothing below it; a colon alone there may be its own."""
+    if line.endswith((":", ";", "!", "?")):
+        return True
+    return below != ":" and _ends_bare(line)
+
+
+def _ends_bare(line: str) -> bool:
+    """Tell whether a line ends with an address and a verb, the colon left out."""
+    return "@" in line and _ADDRESS_AND_VERB.search(line) is not None
 
 
 def introduction_ending_at(lines: Sequence[str], last: int) -> Span | None:
@@ -104,7 +116,7 @@ def introduction_ending_at(lines: Sequence[str], last: int) -> Span | None:
     best: Span | None = None
     joined, below, chained = "", "", True
     for first in _upwards(lines, last):
-        if below and lines[first].endswith((":", ";", "!", "?")):
+        if below and _is_ended(lines[first], joined):
             break
         lower, joined = joined, f"{lines[first]} {joined}".strip()
         if len(joined) > _LONGEST_JOINED:

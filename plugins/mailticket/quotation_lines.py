@@ -30,6 +30,8 @@ from mailticket.quotation_marks import (
 )
 
 _INITIALS = re.compile(r"[A-Z][A-Za-z]{0,3}>(?: |$)")
+MOST_INTRODUCTIONS = 1000
+"""Lines of a body that are looked at for being the end of an introduction: 2 ms at the worst."""
 _BUILT_IN = BuiltIn()
 _PROMPT = re.compile(r"[ \t]*>>>(?: |$)")
 
@@ -70,6 +72,8 @@ class _Body:
         self.plain = [plain(line.text) for line in lines]
         self.quoted = [self._is_quoted(at) for at in range(len(lines))]
         self.next = self._next_shown()
+        self.tried = 0
+        """Lines that were looked at for being the end of an introduction."""
 
     def _is_quoted(self, at: int) -> bool:
         line = self.lines[at]
@@ -137,6 +141,9 @@ class _Body:
         if self.lines[at].attribution:
             return Span(at, at, Introduction.DATED, certain=False)
         if not self.built_in.introductions or not ends_like_introduction(self.plain[at]):
+            return None
+        self.tried += 1
+        if self.tried > MOST_INTRODUCTIONS:
             return None
         span = introduction_ending_at(self.plain, at)
         return span if span and self._introduces(span, min(self.next[at], end), end) else None

@@ -83,3 +83,10 @@ def test_words_that_stand_before_the_dashes_of_an_introduction_stay() -> None:
     )
     assert cut.kept == "Done.\nThank you"
     assert cut.cut.startswith("--- On 5 May")
+
+
+def test_beyond_a_thousand_lines_that_could_introduce_none_is_looked_at() -> None:
+    introduction = "On 5 May 2026 at 12:04, Ann Lee <ann@x.example> wrote:\n\nold"
+    few, many = ("\n".join(["key:"] * count) for count in (900, 1100))
+    assert new_part_of_text(f"{few}\n\n{introduction}").cut.endswith("old")
+    assert not new_part_of_text(f"{many}\n\n{introduction}").cut
