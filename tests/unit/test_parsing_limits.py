@@ -83,6 +83,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
         HEAD + b"Content-Type: text/plain; " + b"n*1*=a;" * 100_000 + b"\r\n\r\nx"
     ),
     "100 KB lines": lambda: HEAD + b"\r\n" + (b"x" * 100_000 + b"\r\n") * 30,
+    "lines of addresses": lambda: HEAD + b"\r\n" + (b"ann@b.example" * 500 + b"\r\n") * 50,
     "100 KB of quote marks": lambda: HEAD + b"\r\n" + (b"> " * 50_000 + b"\r\n") * 10,
     "5 MB of <b>": lambda: HTML + b"<b>" * 1_700_000,
     "10,000 nested divs": lambda: HTML + b"<div>" * 10_000 + b"x",
