@@ -15,7 +15,7 @@ ATTRIBUTES = names(
     " rules scope size span src start style target title type valign value vspace width"
 )
 STYLE = re.compile(
-    r"(?:[a-z-]+:(?:[\w\s.,#%/+-]|\b(?:rgb|rgba|hsl|hsla)\([\d\s.,%/+-]*\)|\"[^\"]*\"|'[^']*')*;?)*"
+    r"(?:[a-z-]+:(?:[\w\s.,#%/+-]|\b(?i:rgb|rgba|hsl|hsla)\([\d\s.,%/+-]*\)|\"[^\"]*\"|'[^']*')*;?)*"
 )
 
 
