@@ -13,13 +13,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-_CONTEXT = get_context("fork")
+from mailticket.forking import FORK, start_sharing
+
 _GRACE = 5
 """Seconds that a child has to end in when it is told to."""
 MEMORY = 1024**3
@@ -93,9 +93,9 @@ class Apart(Generic[Question, Answer]):
         return given
 
     def _begin(self) -> tuple[ForkProcess, Connection]:
-        ours, theirs = _CONTEXT.Pipe()
-        child = _CONTEXT.Process(target=_serve, args=(self._answer, theirs, ours), daemon=True)
-        child.start()
+        ours, theirs = FORK.Pipe()
+        child = FORK.Process(target=_serve, args=(self._answer, theirs, ours), daemon=True)
+        start_sharing(child)
         theirs.close()
         return child, ours
 

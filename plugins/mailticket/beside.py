@@ -7,14 +7,13 @@ import pickle
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self
 
 from mailticket.errors import MailticketError
+from mailticket.forking import FORK, start_sharing
 
-_CONTEXT = get_context("fork")
 _GRACE = 10
 """Seconds that the process has to end in when it is told to."""
 
@@ -34,9 +33,9 @@ class Beside:
         """Take the step, which is given whom to tell, and who is told here."""
         self._tell = tell
         self._goes_on = True
-        self._line, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_work, args=(step, theirs, self._line))
-        self._process.start()
+        self._line, theirs = FORK.Pipe()
+        self._process = FORK.Process(target=_work, args=(step, theirs, self._line))
+        start_sharing(self._process)
         theirs.close()
 
     def __enter__(self) -> Self:
