@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -53,8 +54,18 @@ def postgres_server() -> Iterator[DatabaseServer]:
 
 
 @pytest.fixture
-def database(postgres_server: DatabaseServer) -> Iterator[Database]:
-    """Give this test a database of its own, with mailticket's tables and nothing in them."""
+def database(
+    postgres_server: DatabaseServer,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Database]:
+    """Give this test a database of its own, with mailticket's tables and nothing in them.
+
+    Every second test keeps plans from the first use on: a kept plan has the types of its values
+    from the query alone, and most tests ask nothing often enough to meet one.
+    """
+    if crc32(request.node.nodeid.encode()) % 2:
+        monkeypatch.setattr("mailticket.store.postgres._OFTEN", 1)
     made = postgres_server.migrated()
     yield made
     postgres_server.drop(made)

@@ -195,7 +195,7 @@ UPDATE mailticket.outbox SET status = 'sent', sent_at = now(), raw = NULL, last_
 
 -- name: mail_delayed
 -- `sure`: the server did not take it, so that the claim leaves no doubt behind.
-UPDATE mailticket.outbox SET last_error = %(error)s, doubts = doubts - %(sure)s::int,
+UPDATE mailticket.outbox SET last_error = %(error)s, doubts = doubts - %(sure)s::boolean::int,
        status = 'waiting', not_before = now() + make_interval(secs => %(seconds)s)
  WHERE id = %(id)s
 
