@@ -174,6 +174,16 @@ def test_one_message_that_breaks_the_session_stops_no_other(server: ScriptedPop3
     assert "each time" in two.error
 
 
+def test_a_server_that_goes_away_is_no_fault_of_the_message_at_hand(server: ScriptedPop3) -> None:
+    def goes_away() -> bytes:
+        server.greeting = CUT
+        return b"+OK\r\nhalf a" + CUT
+
+    server.script["RETR 2"] = goes_away
+    with scripted(server) as opened, pytest.raises(MailboxUnavailable, match="hung up"):
+        list(opened.originals(opened.listing(), 1))
+
+
 def test_one_message_that_is_refused_stops_no_other(server: ScriptedPop3) -> None:
     server.script["RETR 2"] = b"-ERR disk fault\r\n"
     with scripted(server) as opened:

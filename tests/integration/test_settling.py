@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mailticket.errors import ReadOnlyFolder
+from mailticket.errors import MailboxUnavailable, ReadOnlyFolder
 from services.arena import Arena, MakeArena, mail
 from services.dovecot import Dovecot
 from services.post_office import PostOffice
@@ -360,6 +360,24 @@ def test_what_was_too_big_and_is_nowhere_any_more_fails_with_that_reason(
     assert arena.status()[0][1:4] == ("error", "failed", "original")
     [(reason,)] = arena.rows("SELECT reason FROM mailticket.message_status")
     assert "No such file" in reason
+
+
+def test_a_server_that_is_out_of_reach_leaves_what_was_too_big_undecided(
+    make_arena: MakeArena,
+) -> None:
+    arena = make_arena({"maximum_email_size": "2K"}, **CREATES, forward_errors_to="ops@x.example")
+    arena.deliver(mail("Big", body=BIG))
+    arena.run("past")
+    told = arena.told()
+    arena.settings["maximum_email_size"] = "1M"
+    arena.imap_port = 1
+    with pytest.raises(MailboxUnavailable):
+        arena.clear("past", "filter")
+    assert arena.status()[0][1:3] == ("new", None)
+    arena.imap_port = 0
+    arena.clear("past", "filter")
+    assert arena.status()[0][1:3] == ("processed", "create")
+    assert arena.told() == told
 
 
 def test_a_big_message_that_a_clear_rejects_as_undesired_is_not_downloaded(

@@ -53,7 +53,9 @@ class ScriptedPop3:
     def _serve(self, connection: socket.socket, lines: object) -> None:
         drop = list(self.messages)
         doomed: list[str] = []
-        connection.sendall(self.greeting)
+        connection.sendall(self.greeting.removesuffix(CUT))
+        if self.greeting.endswith(CUT):
+            return
         for line in lines:  # type: ignore[attr-defined]
             command = line.decode().strip()
             self.commands.append(command)

@@ -127,6 +127,7 @@ class Pop3Mailbox:
     def _fetch(self, uid: str, command: str, allowance: int) -> Fetched:
         why = ""
         for _ in range(_ATTEMPTS):
+            self._live()  # a server that is out of reach is no fault of this message
             try:
                 return self._ask(uid, command, allowance)
             except MailboxUnavailable as error:

@@ -13,6 +13,7 @@ from mailticket.sizes import CEILING
 from mailticket.steps.arriving import arrival
 from mailticket.store.postgres import Row
 
+_ATTEMPTS = 2
 _TRUSTED = 0.9
 """Exchange only estimates RFC822.SIZE; a stream that is much shorter than that broke off."""
 
@@ -66,8 +67,16 @@ def _kept_alive(p: Passage, chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def complete(p: Passage, row: Row) -> str:
-    """Load the original of a message that may be loaded now; give why not, or ``""``."""
-    raw, why = _from_mailbox(p, row)
+    """Load the original of a message that may be loaded now; give why not, or ``""``.
+
+    Raises ``MailboxError`` where the mailbox cannot be opened: no fault of the message.
+    """
+    try:
+        raw, why = _from_mailbox(p, row)
+    except MailboxError:
+        if not row["saved_to"]:
+            raise
+        raw, why = None, ""
     if raw is None and row["saved_to"]:
         raw, why = _from_file(row["saved_to"])
     if raw is None:
@@ -82,21 +91,33 @@ def complete(p: Passage, row: Row) -> str:
 
 
 def _from_mailbox(p: Passage, row: Row) -> tuple[bytes | None, str]:
-    places = p.intake.places_of(row["message"])
+    """Ask the server twice: a session may break by itself, or each time on this message."""
+    places = {place["epoch"]: place["uid"] for place in p.intake.places_of(row["message"])}
     if not places:
         return None, "it has left the mailbox"
-    try:
+    why = ""
+    for _ in range(_ATTEMPTS):
         with mailbox_of(p) as mailbox:
-            epoch = p.intake.open_epoch(p.inbox.name, mailbox.place)
-            uid = next((place["uid"] for place in places if place["epoch"] == epoch.id), None)
+            uid = places.get(p.intake.open_epoch(p.inbox.name, mailbox.place).id)
             if uid is None:
                 return None, "it is not in the mailbox as it is now"
-            chunks = _whole(mailbox.original_chunks(uid), row["size"])
-            return _joined(_kept_alive(p, chunks)), ""
-    except (MailboxError, MessageGone) as error:
-        if isinstance(error, MailboxUnavailable) and error.retry_after is not None:
+            raw, why, is_certain = _asked(p, mailbox, uid, row["size"])
+        if is_certain:
+            break
+    return raw, why
+
+
+def _asked(p: Passage, mailbox: Mailbox, uid: str, size: int) -> tuple[bytes | None, str, bool]:
+    """Give the original or why it is not had, and whether that is the server's last word."""
+    try:
+        chunks = _whole(mailbox.original_chunks(uid), size)
+        return _joined(_kept_alive(p, chunks)), "", True
+    except MailboxUnavailable as error:
+        if error.retry_after is not None:
             raise  # the server asks us to come later: nothing is wrong with the message
-        return None, str(error)
+        return None, str(error), False
+    except (MailboxError, MessageGone) as error:
+        return None, str(error), True
 
 
 def _from_file(saved_to: str) -> tuple[bytes | None, str]:
