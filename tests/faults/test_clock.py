@@ -117,14 +117,19 @@ def test_jumps_of_the_workers_clock_change_nothing(
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "PYTHONPATH": os.pathsep.join(str(HOME / part) for part in ("plugins", "include", "tests")),
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "services.lone_pass"],
-        input=json.dumps(world.as_told()),
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-m", "services.lone_pass"],
+            input=json.dumps(world.as_told()),
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        # A jump while it connects is a timeout to libpq: it passes, and Airflow tries again.
+        if "timeout expired" not in done.stderr:
+            break
+        world.lapse()
     world.gate.meanwhile = None
     assert done.returncode == 0, done.stderr
     clocks = {line[:10] for line in done.stdout.splitlines() if line[:2] == "20"}

@@ -100,7 +100,8 @@ class World(Arena):
             return self._asked(sql, values)
 
     def _asked(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        if self._beside[0] != os.getpid():  # that of another process is not for this one
+        # That of another process is not for this one; PostgreSQL may have been restarted.
+        if self._beside[0] != os.getpid() or self._beside[1].closed:
             self._beside = (os.getpid(), self.database.connect())
         with self._beside[1].cursor() as cursor:
             cursor.execute(sql, values or None)
