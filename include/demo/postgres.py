@@ -25,6 +25,7 @@ from demo.program import Program
 
 SUPERUSER = "postgres"
 READY_SECONDS = 60
+STOP_SECONDS = 30
 _ORDINARY = ("postgres", "nobody", "daemon")
 # Of root's capabilities one stays. initdb asks access(2) whether it may run postgres, and that
 # call takes no capability of an ordinary user into account unless setuid fix-ups are off.
@@ -154,10 +155,13 @@ class Postgres:
         pid = self._pid_file().partition("\n")[0]
         if not pid.isdigit() or not _is_postgres(int(pid)):
             return
-        os.kill(int(pid), signal.SIGINT)
-        deadline = time.monotonic() + READY_SECONDS
-        while _is_postgres(int(pid)) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        # One that recovers from a full disk may never come to stop in order.
+        for how in (signal.SIGINT, signal.SIGQUIT):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), how)
+            deadline = time.monotonic() + STOP_SECONDS
+            while _is_postgres(int(pid)) and time.monotonic() < deadline:
+                time.sleep(0.05)
 
     def _wait_until_ready(self, program: Program) -> None:
         deadline = time.monotonic() + READY_SECONDS
