@@ -114,6 +114,19 @@ def test_the_same_cause_is_told_once_across_clears_another_one_again(
     assert "mandatory_fields" in post_office.mails[1].mail["Subject"]
 
 
+@pytest.mark.parametrize("step", ["filter", "parse"])
+def test_an_error_that_was_told_is_not_told_again_because_its_original_is_gone_now(
+    arena: Arena, post_office: PostOffice, step: str
+) -> None:
+    arena.fields["unknown_caller"] = "create_person"
+    arena.deliver(mail("Stranger"))
+    arena.run("past")
+    arena.rows("DELETE FROM mailticket.original")
+    arena.clear("past", step)
+    assert arena.status()[0][1:4] == ("error", "failed", "original")
+    assert ["mandatory_fields" in t.mail["Subject"] for t in post_office.mails] == [True]
+
+
 def test_what_is_too_big_is_told_by_its_header_and_where_it_was_saved(
     arena: Arena, post_office: PostOffice, tmp_path: Path
 ) -> None:

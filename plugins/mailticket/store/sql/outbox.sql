@@ -9,7 +9,8 @@ SELECT %(id)s, %(secret)s WHERE %(always)s OR NOT EXISTS (SELECT FROM mailticket
 
 -- name: errors_to_forward
 -- Of this run, and of runs that died before they came to it. What the header section alone
--- rejected waits until its content was looked at: automatic mail is told about to nobody.
+-- rejected waits until its content was looked at: automatic mail is told about to nobody. That the
+-- original of an error is gone now, as when an old run is cleared, is nothing to tell once more.
 SELECT a.id AS attempt, m.id AS message, a.verdict::text, a.decided_by, a.reason, m.subject,
        m.sender, m.received_at, m.size, m.saved_to, o.whole, m.header_size
   FROM mailticket.attempt a
@@ -23,7 +24,9 @@ SELECT a.id AS attempt, m.id AS message, a.verdict::text, a.decided_by, a.reason
    AND NOT a.steps @> '[{"rule": "forward_errors", "outcome": "skipped"}]'
    AND NOT EXISTS (SELECT FROM mailticket.outbox b
                     WHERE b.message = m.id AND b.kind = 'forwarded_error'
-                      AND b.recipient = %(recipient)s AND b.rule = a.decided_by)
+                      AND b.recipient = %(recipient)s
+                      AND (b.rule = a.decided_by
+                           OR a.decided_by = 'original' AND o.message IS NULL))
  ORDER BY m.id LIMIT 1
 
 -- name: forwarded_error
