@@ -34,6 +34,8 @@ _SEVERAL = re.compile(r"[^\s@]+@[^\s@]+(?:\s+[^\s@]+@[^\s@]+)+")
 """Addresses with nothing but blanks between them."""
 _ADDRESSES = re.compile(r"(?:\s+[^\s@\"()]+@[^\s@\"()]+)+\s*")
 _QUOTES = "'\"`‘’“” \t"
+_SPELT_OUT = re.compile(r"([\w.+-]{1,64}) at ((?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24})")
+"""``ann at example.org``, as archives of mailing lists write addresses."""
 
 
 @dataclass(slots=True)
@@ -251,6 +253,8 @@ def _without_brackets(entry: _Entry) -> list[Address]:
         return [Address(found.name or comment, found.address)]
     if entry.routes or not decoded:
         return []
+    if spelt := _SPELT_OUT.fullmatch(decoded):
+        return [Address(comment, f"{spelt[1]}@{spelt[2]}")]
     return [] if " " in decoded else [Address(comment, decoded)]
 
 

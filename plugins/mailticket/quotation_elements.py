@@ -16,6 +16,7 @@ from mailticket.quotation_introduction import (
     introduction_ending_at,
 )
 from mailticket.quotation_marks import plain
+from mailticket.quotation_notes import labels_in_order
 from mailticket.quotation_tree import Tree
 
 _LOOKED_AT = frozenset(("blockquote", "div", "hr", "p", "section", "span", "table", "td"))
@@ -33,6 +34,7 @@ _LABELLED = re.compile(r"[^:]{1,40}: ?\S")
 _YEAR_AND_CLOCK = re.compile(r"(?:19|20)\d\d\b.{0,40}\d:\d\d|\d:\d\d.{0,40}(?:19|20)\d\d\b")
 _MOST_ROWS_OF_ATTRIBUTION = 4
 _FEWEST_FIELDS = 3
+_MOST_ROWS_OF_NOTES = 20
 _MOST_BLANKS = 12
 """Rows that are looked at above or within an element, blank ones included."""
 
@@ -126,7 +128,8 @@ class _Elements:
             return self._contains(at)
         if attributes.get("title") == programs.BEFORE_QUOTE:
             identity = programs.OLD_MESSAGE_IDS[0]
-        return self._introduces(at, classes, identity) or self._starts(at, identity, style)
+        starts = self._introduces(at, classes, identity) or self._starts(at, identity, style)
+        return starts or (tag == "table" and self._starts_notes(at))
 
     def _is_container(self, at: int, classes: Sequence[str], identity: str, name: str) -> bool:
         if identity.endswith(programs.TYPED_INTO_IDS):
@@ -173,6 +176,14 @@ class _Elements:
             self.quotes.old_message_rows.update(self._rows_of(at)[:1])
             return True
         return False
+
+    def _starts_notes(self, at: int) -> bool:
+        rows = self.tree.rows_between(at, self.tree.ends[at])[:_MOST_ROWS_OF_NOTES]
+        shown = [row for row in rows if self.texts[row]]
+        if not labels_in_order(self.texts[row] for row in shown):
+            return False
+        self.quotes.old_message_rows.update(shown[:1])
+        return True
 
     def _rows_of(self, at: int) -> list[int]:
         """Give the numbers of an element's rows that say something."""

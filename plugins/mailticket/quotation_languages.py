@@ -55,7 +55,7 @@ _LABELS: dict[Kind, str] = {
         "subject|objet|sujet|betreff|asunto|oggetto|ogg|assunto|onderwerp|temat|ämne|emne|aihe|otsikko"
         "|předmět|predmet|tárgy|subiect|subiectul|тема|относно|konu|θέμα|主题|主旨|主題|標題|件名"
         "|제목|الموضوع|נושא|zadeva|teema|tema|temats|assumpte|subjek|chủ đề|เรื่อง|efni|naslov"
-        "|предмет|موضوع|perihal|titre|subject line"
+        "|предмет|موضوع|perihal|titre|subject line|thema"
     ),
     "other": (
         "reply-to|reply to|importance|priority|sensitivity|attachments|attachment|répondre à"

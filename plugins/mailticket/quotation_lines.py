@@ -28,6 +28,7 @@ from mailticket.quotation_marks import (
     names_original_message,
     plain,
 )
+from mailticket.quotation_notes import is_preview
 
 _INITIALS = re.compile(r"[A-Z][A-Za-z]{0,3}>(?: |$)")
 MOST_INTRODUCTIONS = 1000
@@ -126,7 +127,8 @@ class _Body:
         return end
 
     def _stands_alone(self, at: int) -> bool:
-        return self.matters(at) and not names_original_message(self.plain[at])
+        text = self.plain[at]
+        return self.matters(at) and not (names_original_message(text) or is_preview(text))
 
     def introductions(self, end: int) -> Iterator[Span]:
         """Find the lines above a quote that say who wrote it and when, in order."""

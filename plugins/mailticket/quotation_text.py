@@ -10,6 +10,7 @@ from mailticket.quotation_glued import broken_off, unglued_rows
 from mailticket.quotation_line import Line, Old
 from mailticket.quotation_lines import old_lines
 from mailticket.quotation_marks import is_quoted
+from mailticket.quotation_notes import block_in_text
 from mailticket.quotation_settings import built_in, marked_lines, quotes_by_sign
 
 MOST_LINES = 20_000
@@ -30,7 +31,10 @@ def split_text(
         Line(row, quoted=signs and (is_quoted(row) or at in broken))
         for at, row in enumerate(rows[:MOST_LINES])
     ]
-    old = old_lines(marked_lines(lines, quoting, defects), built_in(quoting), answers=answers)
+    sets = built_in(quoting)
+    if sets.header_blocks and (notes := block_in_text(rows[:MOST_LINES])) is not None:
+        lines[notes] = replace(lines[notes], starts_old_message=True)
+    old = old_lines(marked_lines(lines, quoting, defects), sets, answers=answers)
     if not old:
         return text, ""
     if old.end < len(lines):
