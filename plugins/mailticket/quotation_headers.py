@@ -20,6 +20,7 @@ _RAW_FIELD = re.compile(
 )
 _FIELD = re.compile(r"[A-Za-z][A-Za-z-]{1,40}: ?\S")
 _DIGIT = re.compile(r"\d")
+_CLOCK = re.compile(r"(?<![\d.:])\d{1,2} ?[:.h∶時时시点點] ?\d{2}(?![\d.])")
 _FULL_DATE = re.compile(r"(?:19|20)\d\d\b.{0,20}\d:\d\d|\d:\d\d.{0,40}\b(?:19|20)\d\d\b")
 _STAMP = re.compile(r"(?:19|20)\d\d \d\d:\d\d:\d\d [+-]\d{4}\b")
 """A date as RFC 5322 writes it, which people do not."""
@@ -65,7 +66,15 @@ def header_block_at(lines: Sequence[str], first: int) -> bool:
     block = _read(lines, first)
     if block.raw or (block.on_one_line and not _FULL_DATE.search(block.when)):
         return False
+    if _is_in_a_form(lines, first) and not block.has("sent"):
+        return False
     return _is_header_block(block, _marked_above(lines, first), lines[first])
+
+
+def _is_in_a_form(lines: Sequence[str], first: int) -> bool:
+    """Tell whether a field that no mail has, ``Name: Ann``, stands just above."""
+    above = lines[first - 1] if first else ""
+    return _FIELD.match(above) is not None and label_of(above) is None
 
 
 def is_evident_block_at(lines: Sequence[str], first: int) -> bool:
@@ -157,7 +166,8 @@ def _is_header_block(block: _Block, marked: bool, line: str) -> bool:
     if block.has("from", "sent"):
         return dated or block.has("to") or block.has("subject")
     if block.has("from", "date"):
-        return dated and (marked or address or block.has("to", "subject"))
+        told = block.has("to", "subject") and _CLOCK.search(block.when) is not None
+        return dated and (marked or address or told)
     if block.has("from", "to", "subject"):
         return address or marked
     if block.has("date", "to") and address and _STAMP.search(block.when):

@@ -215,7 +215,10 @@ def _rank(text: str) -> tuple[Introduction, bool]:
     verb = _last_verb(body)
     if verb is not None:
         rank, certain = _rank_with_verb(body, verb)
-        return (Introduction.NO, False) if bare and rank < Introduction.DATED else (rank, certain)
+        if bare and rank < Introduction.DATED:
+            named = rank == Introduction.NAME_FIRST and body.endswith(verb[0])
+            return (Introduction.ABOVE_A_QUOTE, False) if named else (Introduction.NO, False)
+        return rank, certain
     return _rank_without_verb(body, colon=text.endswith(":"))
 
 

@@ -10,7 +10,7 @@ from mailticket.quotation import Answers, is_called_forward, may_quote
 
 _REPLY_SUBJECT = re.compile(
     r"^\s*(?:\[[^\]]{1,60}\]\s*)?"
-    r"(?:re|aw|antw|antwort|sv|vs|ref|rif|r|odp|ynt|res|ré|rép|回复|回覆|答复|答覆|返信|tr\s*:\s*re)"
+    r"(?:re|aw|antw|antwort|sv|vs|ref|rif|r|odp|ynt|res|ré|rép|回复|回覆|答复|答覆|返信|回信|回復|답장|vá|απ|σχετ|отв|ответ|відп|رد|השב|tr\s*:\s*re)"
     r"\s*(?:\[\d+\]|\(\d+\)|\*\d+|\^\d+)?\s*[:：]",
     re.IGNORECASE,
 )
