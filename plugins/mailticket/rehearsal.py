@@ -20,7 +20,7 @@ from mailticket.parsing import read_header
 from mailticket.passage import failure
 from mailticket.planning import Ground
 from mailticket.steps.second_look import content_facts, fresh_facts
-from mailticket.steps.upsert_ticket import with_ticket_facts
+from mailticket.steps.upsert_ticket import Known, with_ticket_facts
 from mailticket.store.facts import FactFinder, Question
 from mailticket.ticket import TicketChange
 
@@ -96,7 +96,7 @@ class Rehearsal:
         header, automatic = message.header, draft.automatic
         case = Case(self.inbox, original.size, header, automatic=automatic, draft=draft)
         digest, own = self._content_hash(original), self.own_address
-        case = with_ticket_facts(case, self.facts, self.ground, digest, None, own_address=own)
+        case = with_ticket_facts(case, self.facts, self.ground, Known(digest), own_address=own)
         judgement = judge(case, self.ground, self.rules, 0)
         return Rehearsed(decision.then(judgement.decision), judgement.changes)
 

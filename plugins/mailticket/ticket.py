@@ -112,6 +112,8 @@ class TicketFacts:
     made_in_inbox: tuple[int, ...] = ()
     released: bool = False
     """It was held before: a person saw that, and had it decided anew."""
+    waits: int | None = None
+    """How often the message waited; None where the run may not decide it."""
 
 
 @dataclass(frozen=True, slots=True)

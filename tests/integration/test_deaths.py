@@ -22,8 +22,8 @@ class Starving(Store):
     query = ""
     message = 2
 
-    def row(self, name: str, /, **values: Any) -> Any:
-        found = super().row(name, **values)
+    def rows(self, name: str, /, **values: Any) -> Any:
+        found = super().rows(name, **values)
         if name == self.query and self._too_much(found, values):
             die()
         return found
@@ -31,7 +31,7 @@ class Starving(Store):
     def _too_much(self, found: Any, values: dict[str, Any]) -> bool:
         if name_of := values.get("message"):
             return bool(name_of == self.message and values["whole"])
-        return bool(found and found["message"] == self.message)
+        return any(row["message"] == self.message for row in found)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def deaths(arena: Arena, *steps: str) -> int:
 def test_a_message_whose_ticket_takes_all_memory_is_given_up_and_the_next_one_comes(
     arena: Arena, starving: Any
 ) -> None:
-    starving("load_draft")
+    starving("load_drafts")
     arena.deliver(mail("One"), mail("Two"), mail("Three"))
     arena.steps("one", "fetch", "filter", "parse")
     assert deaths(arena, "upsert_ticket") == 1 + MOST_TRIES
@@ -74,7 +74,7 @@ def test_a_message_whose_ticket_takes_all_memory_is_given_up_and_the_next_one_co
 
 
 def test_the_count_goes_on_in_the_next_run(arena: Arena, starving: Any) -> None:
-    starving("load_draft")
+    starving("load_drafts")
     arena.deliver(mail("One"), mail("Two"))
     arena.steps("one", "fetch", "filter", "parse")
     for _ in range(4):
@@ -94,7 +94,7 @@ def test_processes_that_are_killed_without_a_cause_cost_no_message(
 ) -> None:
     arena.deliver(*(mail(f"{n}") for n in range(8)))
     arena.steps("one", "fetch", "filter", "parse")
-    starving("load_draft")
+    starving("load_drafts")
     for Starving.message in (2, 4, 6, 7, 8):  # another message each time
         arena.lapse()
         assert arena.killed(lambda: arena.steps("one", "upsert_ticket"))

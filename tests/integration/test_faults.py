@@ -333,11 +333,29 @@ def test_a_step_that_lost_its_lease_on_the_way_writes_nothing_wrong(
     assert len(post_office.mails) == 2
 
 
+def test_what_was_loaded_before_the_run_was_cleared_becomes_no_ticket(busy: Arena) -> None:
+    """A pass sleeps with drafts in hand; meanwhile the run is cleared, and parsed anew."""
+    parsed = busy.steps("run", "fetch", "filter", "parse")["parsed"]
+
+    class Sleeper(Store):
+        def rows(self, name: str, /, **values: Any) -> Any:
+            if name == "ticket_facts" and not cleared:
+                cleared.append(name)
+                replace_store(busy, Store).steps("run", "filter", "parse", clear_number=1)
+            return super().rows(name, **values)
+
+    cleared: list[str] = []
+    assert replace_store(busy, Sleeper).steps("run", "upsert_ticket") == {
+        "decided_meanwhile": parsed
+    }
+    assert not busy.rows("SELECT FROM mailticket.ticket")
+
+
 SLEEPS_AT = {
     "fetch": "known_uids",
     "filter": "load_headers",
     "parse": "begin_originals",
-    "upsert_ticket": "load_draft",
+    "upsert_ticket": "load_drafts",
     "forward_errors": "errors_to_forward",
     "cleanup": "due",
 }

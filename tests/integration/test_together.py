@@ -82,7 +82,7 @@ def test_tickets_are_made_while_others_are_parsed_in_the_order_of_the_mailbox(
     assert ("upsert_ticket", MAILS, MAILS) in told
 
 
-@pytest.mark.parametrize("query", ["save_drafts", "load_draft"])
+@pytest.mark.parametrize("query", ["save_drafts", "load_drafts"])
 @pytest.mark.parametrize("turn", [1, 3])
 def test_whichever_of_the_two_is_killed_the_next_pass_completes_the_work(
     arena: Arena, query: str, turn: int
@@ -105,7 +105,7 @@ def test_whichever_of_the_two_is_killed_the_next_pass_completes_the_work(
             return super().many(name, tuples, **values)
 
     arena.store = Dies
-    if query == "load_draft":  # the pass itself
+    if query == "load_drafts":  # the pass itself
         assert arena.killed(arena.run)
         _wait_for_end_of_parsing(arena)
     else:  # the process beside it
@@ -153,7 +153,7 @@ def _children() -> list[str]:
 def test_a_failure_here_ends_the_process_beside(arena: Arena) -> None:
     class Fails(Store):
         def rows(self, name: str, /, **values: Any) -> Any:
-            if name == "load_draft":
+            if name == "load_drafts":
                 raise Lapsed("no more")
             return super().rows(name, **values)
 

@@ -21,8 +21,8 @@ from mailticket.wording import Phrasebook
 def forward_errors(p: Passage) -> Counts:
     """Queue what is to be told, then send what is due; a mail server that is down delays only."""
     told = recipients(p)
-    with survived(p, "forward_errors") as may_enclose:
-        queued = sum(_forward_to(p, recipient, may_enclose) for recipient in told)
+    with survived(p, "forward_errors") as caution:
+        queued = sum(_forward_to(p, recipient, caution.may_begin) for recipient in told)
     queued += tell_storms(p, told) + answer_unknown_callers(p)
     p.outbox.mark_told(p.inbox.name)
     sent = deliver(p, recomposed)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from mailticket.decision import Decision
 from mailticket.errors import StoreUnavailable
@@ -31,20 +32,29 @@ def given_up(row: Row) -> Decision | None:
     return failure("worker", why)
 
 
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """What a step is to mind that a process may have ended in the middle of."""
+
+    p: Passage
+    died: bool
+    """One did: until this step has come to its end, nothing is done for two messages at once."""
+
+    def may_begin(self, attempt: int) -> bool:
+        """Tell before each attempt: False where the process ended on it too often."""
+        return not self.died or self.p.attempts.strike(attempt) <= MOST_TRIES
+
+
 @contextmanager
-def survived(p: Passage, step: str) -> Iterator[Callable[[int], bool]]:
-    """Give a function to ask before each attempt: False where the process ended on it too often.
+def survived(p: Passage, step: str) -> Iterator[Caution]:
+    """Mark a step as at work, and say what is to be minded.
 
-    It counts, at a commit each, only after a process was killed in this step: whatever came to its
-    end, by an error too, takes its mark away.
+    Attempts are counted, at a commit each, only after a process was killed in this step: whatever
+    came to its end, by an error too, takes its mark away.
     """
-    died = p.attempts.begin_step(p.inbox.name, step)
-
-    def may_begin(attempt: int) -> bool:
-        return not died or p.attempts.strike(attempt) <= MOST_TRIES
-
+    caution = Caution(p, p.attempts.begin_step(p.inbox.name, step))
     try:
-        yield may_begin
+        yield caution
     finally:
         with suppress(StoreUnavailable):
             p.attempts.end_step(p.inbox.name, step)

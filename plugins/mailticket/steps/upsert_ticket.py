@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mailticket.beside import Beside
@@ -20,13 +20,16 @@ from mailticket.passage import REASON_SHOWN, Counts, Passage, failure, tell
 from mailticket.planning import Ground, contact_addresses
 from mailticket.steps.notifying import notify
 from mailticket.steps.parse import parse_accepted
-from mailticket.steps.tries import MOST_TRIES, survived
+from mailticket.steps.tries import MOST_TRIES, Caution, survived
 from mailticket.store.attempts import Record, step_documents
-from mailticket.store.facts import FactFinder, TicketQuestion
+from mailticket.store.facts import FactFinder, Hold, TicketQuestion
 from mailticket.store.postgres import Row
 from mailticket.store.tickets import Applied
 from mailticket.storm import Caps, person_behind
 from mailticket.ticket import ChangeStatus
+
+LOADED = 20
+"""Messages whose drafts are loaded together."""
 
 
 def upsert_tickets(p: Passage) -> Counts:
@@ -38,8 +41,8 @@ def upsert_tickets(p: Passage) -> Counts:
         # A process that ended after its last message left its mark.
         p.attempts.end_step(p.inbox.name, "upsert_ticket")
         return {}
-    with survived(p, "upsert_ticket") as may_begin:
-        return dict(_upserted(p, pending, may_begin, len(pending)))
+    with survived(p, "upsert_ticket") as caution:
+        return dict(_upserted(p, pending, caution, len(pending)))
 
 
 def follow(p: Passage, parsing: Beside, expected: int) -> Counts:
@@ -48,29 +51,57 @@ def follow(p: Passage, parsing: Beside, expected: int) -> Counts:
     Raises what ended the parsing.
     """
     counts: Counter[str] = Counter()
-    with survived(p, "upsert_ticket") as may_begin:
+    with survived(p, "upsert_ticket") as caution:
         goes_on = True
         while goes_on:
             goes_on = parsing.goes_on()
             pending = p.attempts.parsed_in_order(p.run, parsing_goes_on=goes_on)
-            counts += _upserted(p, pending, may_begin, expected, counts.total())
+            counts += _upserted(p, pending, caution, expected, counts.total())
     return dict(counts)
 
 
 def _upserted(
-    p: Passage, pending: Sequence[int], may_begin: Callable[[int], bool], of: int, done: int = 0
+    p: Passage, pending: Sequence[int], caution: Caution, of: int, done: int = 0
 ) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for number, attempt in enumerate(pending, done + 1):
-        try:
-            outcome = _one(p, attempt) if may_begin(attempt) else _given_up(p, attempt)
-        except OtherVersion as error:
-            _parse_again(p, error)
-            outcome = _one(p, attempt)
-        counts[outcome] += 1
-        p.outside.progress("upsert_ticket", number, of)
-        p.keep_lease()
+    together = 1 if caution.died else LOADED
+    for portion in (pending[n : n + together] for n in range(0, len(pending), together)):
+        loaded = _Loaded(p, portion)
+        for attempt in portion:
+            counts[_upserted_one(p, attempt, loaded, caution)] += 1
+            p.outside.progress("upsert_ticket", done + counts.total(), of)
+            p.keep_lease()
     return counts
+
+
+class _Loaded:
+    """What becomes a ticket next, loaded some messages at a time, when the first is asked for."""
+
+    def __init__(self, p: Passage, attempts: Sequence[int]) -> None:
+        self._p, self._left = p, list(attempts)
+        self._rows: dict[int, Row] = {}
+
+    def take(self, attempt: int) -> Row | None:
+        """Give an attempt's row, if there is one; what comes before it is not asked for again."""
+        if attempt not in self._rows:
+            self._left = self._left[self._left.index(attempt) :]
+            self._rows = {row["attempt"]: row for row in self._p.attempts.drafts(self._left)}
+        return self._rows.pop(attempt, None)
+
+    def forget(self) -> None:
+        """Load anew what is asked for next."""
+        self._rows = {}
+
+
+def _upserted_one(p: Passage, attempt: int, loaded: _Loaded, caution: Caution) -> str:
+    if not caution.may_begin(attempt):
+        return _given_up(p, attempt)
+    try:
+        return _one(p, attempt, loaded)
+    except OtherVersion as error:
+        _parse_again(p, error)
+        loaded.forget()
+        return _one(p, attempt, loaded)
 
 
 def _parse_again(p: Passage, error: OtherVersion) -> None:
@@ -95,11 +126,11 @@ class _Outcome:
     ticket: str = ""
 
 
-def _one(p: Passage, attempt: int) -> str:
+def _one(p: Passage, attempt: int, loaded: _Loaded) -> str:
     """Decide one message; what it breaks is its own failure, unless a server is in the way."""
     try:
         with p.db.transaction():
-            outcome = _decided(p, attempt)
+            outcome = _decided(p, loaded.take(attempt))
     except RowRefused as error:
         outcome = _failed(p, attempt, failure("database", f"the database refuses it: {error}"))
     except (MailticketError, OtherVersion):
@@ -120,22 +151,25 @@ def _told(p: Passage, outcome: _Outcome) -> str:
     return ruling.verdict.value
 
 
-def _decided(p: Passage, attempt: int) -> _Outcome | None:
-    row = p.attempts.lock_draft(p.run, attempt)
+def _decided(p: Passage, row: Row | None) -> _Outcome | None:
     if row is None:
         return None
     if row["document"] is None or row["raw"] is None:
-        return _failed(p, attempt, failure("original", "what parse read of it was purged"))
+        why = "what parse read of it was purged"
+        return _failed(p, row["attempt"], failure("original", why))
     header = _header(p, row)
     case = _case(p, row, header)
-    judgement = judge(case, p.ground, p.rules, row["waits"])
+    waits = case.ticket_facts.waits
+    if waits is None:
+        return None
+    judgement = judge(case, p.ground, p.rules, waits)
     if reopened := _reopened(judgement):
         # Another inbox may be reopening it at this moment: wait for that, then look again.
         p.tickets.lock(reopened)
         case = _case(p, row, header)
-        judgement = judge(case, p.ground, p.rules, row["waits"])
+        judgement = judge(case, p.ground, p.rules, waits)
     if judgement.decision.ruling is None:
-        p.attempts.wait_once_more(p.run, attempt)
+        p.attempts.wait_once_more(p.run, row["attempt"])
         return _Outcome(row, judgement.decision)
     applied = _applied(p, row, judgement, case)
     _conclude(p, row, judgement, case, applied)
@@ -161,32 +195,36 @@ def _case(p: Passage, row: Row, header: HeaderSection) -> Case:
     draft = from_document(row["document"])
     case = Case(p.inbox, row["size"], header, automatic=draft.automatic, draft=draft)
     content_hash = bytes(row["content_hash"]) if row["content_hash"] else None
-    return with_ticket_facts(
-        case, p.facts, p.ground, content_hash, row["message"], own_address=p.own_address
-    )
+    known = Known(content_hash, row["message"], Hold(row["attempt"], p.run.id, row["clear_number"]))
+    return with_ticket_facts(case, p.facts, p.ground, known, own_address=p.own_address)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database knows a message by."""
+
+    content_hash: bytes | None
+    number: int | None = None
+    """Of its row; None for what is only explained."""
+    hold: Hold | None = None
 
 
 def with_ticket_facts(
-    case: Case,
-    finder: FactFinder,
-    ground: Ground,
-    content_hash: bytes | None,
-    number: int | None,
-    *,
-    own_address: str = "",
+    case: Case, finder: FactFinder, ground: Ground, known: Known, *, own_address: str = ""
 ) -> Case:
-    """Look up what the rules of the last phase may ask; ``number`` is the message's row."""
+    """Look up what the rules of the last phase may ask."""
     case = replace(case, ticket_class=ground.ticket_class)
     question = TicketQuestion(
         case.inbox.name,
         case.header,
-        content_hash,
-        number,
+        known.content_hash,
+        known.number,
         thread_ids(case.header),
         named_in_title(case).references,
         contact_addresses(case, own_address),
         tuple(file.sha256 for file in case.draft.files) if case.draft else (),
         _caps(case.inbox),
+        known.hold,
     )
     ticket_facts, earlier = finder.ticket_facts(question)
     facts = Facts(callers=ticket_facts.callers, earlier=earlier)

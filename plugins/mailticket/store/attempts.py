@@ -14,6 +14,8 @@ from mailticket.store.postgres import Database, Row, binary, json_value
 from mailticket.store.runs import Run
 
 Stage = Literal["fetched", "accepted", "parsed", "decided"]
+DRAFT_BYTES = 2 * 1024**2
+"""Of drafts that are loaded together; a greater one is alone."""
 IN_ERROR = (Status.ERROR.value, Status.UNDESIRED.value)
 
 
@@ -199,9 +201,9 @@ class Attempts:
                 ({"sha256": s, "size": n, "content": binary(c)} for s, n, c in fresh),
             )
 
-    def lock_draft(self, run: Run, attempt: int) -> Row | None:
-        """Load a parsed attempt and keep others off it; None when it is not the run's any more."""
-        return self._db.row("load_draft", attempt=attempt, run=run.id)
+    def drafts(self, attempts: Sequence[int]) -> list[Row]:
+        """Load parsed attempts, as many as fit into ``DRAFT_BYTES``; nobody is kept off them."""
+        return self._db.rows("load_drafts", attempts=list(attempts), octets=DRAFT_BYTES)
 
     def wait_once_more(self, run: Run, attempt: int) -> None:
         """Leave a message undecided for the next run."""

@@ -29,6 +29,15 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """An attempt that nobody else may decide until the transaction ends."""
+
+    attempt: int
+    run: int
+    clear_number: int
+
+
+@dataclass(frozen=True, slots=True)
 class TicketQuestion:
     """What the ticket facts of one message depend on."""
 
@@ -43,6 +52,8 @@ class TicketQuestion:
     digests: Sequence[str] = ()
     """SHA-256, in hex, of the files that it carries."""
     caps: Caps = NO_CAPS
+    hold: Hold | None = None
+    """None for what is only explained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,9 @@ class FactFinder:
         header = question.header
         threads = list(question.thread_ids)
         signed = [number for one in threads if (number := verify(self._keyring, one))]
+        hold = question.hold
+        if hold:
+            self._db.later("hold", attempt=hold.attempt)
         row = self._db.row(
             "ticket_facts",
             inbox=question.inbox,
@@ -119,6 +133,9 @@ class FactFinder:
             titled=list(question.title_references),
             addresses=list(question.contact_addresses),
             digests=[bytes.fromhex(one) for one in question.digests],
+            attempt=hold.attempt if hold else None,
+            run=hold.run if hold else None,
+            clear_number=hold.clear_number if hold else None,
             **_windows(question),
         )
         assert row is not None
@@ -166,6 +183,7 @@ def _ticket_facts(
         made_by_sender=tuple(row["made_by_sender"]),
         made_in_inbox=tuple(row["made_in_inbox"]),
         released=row["released"],
+        waits=row["waits"],
     )
 
 

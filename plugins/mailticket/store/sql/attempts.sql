@@ -127,18 +127,25 @@ SELECT sha256 FROM met
 SELECT sha256 FROM mailticket.blob
  WHERE sha256 = ANY (%(digests)s) AND stored_at >= now() - interval '1 hour'
 
--- name: load_draft
--- A wait that this very run added, before it was killed and tried again, does not count yet.
-SELECT a.id AS attempt, a.message, m.message_id, m.sender, m.subject, m.size, m.content_hash,
-       d.document, a.steps, substr(o.raw, 1, m.header_size) AS raw,
-       a.waits - (a.waited_in IS NOT DISTINCT FROM %(run)s)::int AS waits
-  FROM mailticket.attempt a
-  JOIN mailticket.message m ON m.id = a.message
-  LEFT JOIN mailticket.draft d ON d.attempt = a.id
+-- name: load_drafts
+-- Of these, the first ones that fit into so many bytes, one at least.
+WITH near AS (
+    SELECT a.id, a.message, a.clear_number, a.steps, d.document,
+           sum(coalesce(pg_column_size(d.document), 0)) OVER (ORDER BY a.message)
+               - coalesce(pg_column_size(d.document), 0) AS before
+      FROM mailticket.attempt a
+      LEFT JOIN mailticket.draft d ON d.attempt = a.id
+     WHERE a.id = ANY (%(attempts)s))
+SELECT n.id AS attempt, n.message, n.clear_number, m.message_id, m.sender, m.subject, m.size,
+       m.content_hash, n.document, n.steps, substr(o.raw, 1, m.header_size) AS raw
+  FROM near n
+  JOIN mailticket.message m ON m.id = n.message
   LEFT JOIN mailticket.original o ON o.message = m.id
- WHERE a.id = %(attempt)s AND a.status = 'new' AND a.stage = 'parsed'
-   AND a.run IS NOT DISTINCT FROM %(run)s  -- the index on run would be read to its end
-   FOR UPDATE OF a
+ WHERE n.before < %(octets)s
+ ORDER BY n.message
+
+-- name: hold
+SELECT FROM mailticket.attempt WHERE id = %(attempt)s FOR UPDATE
 
 -- name: wait_once_more
 UPDATE mailticket.attempt

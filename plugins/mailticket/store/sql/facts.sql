@@ -99,4 +99,10 @@ SELECT (SELECT coalesce(jsonb_agg(to_jsonb(sender) - 'by_mail'), '[]') FROM send
        mailticket.tickets_of_inbox(%(inbox)s, %(inbox_minutes)s::int[],
                                    %(inbox_most)s::int[]) AS made_in_inbox,
        EXISTS (SELECT FROM mailticket.attempt a
-                WHERE a.message = %(message)s AND a.verdict = 'held') AS released
+                WHERE a.message = %(message)s AND a.verdict = 'held') AS released,
+       -- NULL where the attempt is not the run's to decide, or was begun anew since it was loaded. A
+       -- wait that this very run added, before it was killed and tried again, does not count yet.
+       (SELECT a.waits - (a.waited_in IS NOT DISTINCT FROM %(run)s)::int FROM mailticket.attempt a
+         WHERE a.id = %(attempt)s AND a.status = 'new' AND a.stage = 'parsed'
+           AND a.run IS NOT DISTINCT FROM %(run)s  -- the index on run would be read to its end
+           AND a.clear_number = %(clear_number)s) AS waits
