@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mailticket import containers, invitation, magic, signed, uuencode
+from mailticket.attachments import FORWARDED
 from mailticket.body import Source, source_of
 from mailticket.choice import Choice, choose, written_name
 from mailticket.embedded import Embedded, extracted
@@ -74,7 +75,7 @@ def _source(choice: Choice, found: _Found, options: ParseOptions) -> Source:
     opening = containers.opened(choice.attached, source, options.exclude_attachment_types)
     source = _emptied(choice, found, opening)
     if not source.text.strip():
-        source = _invitation(choice) or source
+        source = _invitation(choice) or _forwarded(choice, options) or source
     if source.content_type == "text/plain":
         text = _without_files(source.text, found)
         return replace(source, text=signed.without_armour(text))
@@ -107,3 +108,16 @@ def _invitation(choice: Choice) -> Source | None:
         if text := invitation.as_text(part.payload().octets, charset):
             return Source(part.content_type, text)
     return None
+
+
+def _forwarded(choice: Choice, options: ParseOptions) -> Source | None:
+    """Read the text of the only thing that a mail without any text of its own passes on."""
+    if choice.body or len(choice.attached) != 1:
+        return None
+    part = choice.attached[0]
+    if part.content_type not in FORWARDED:
+        return None
+    octets = part.payload().octets
+    section = read_fields(octets[: options.limits.header_bytes])
+    inner = choose(read_tree(octets, section, options.limits).root, options.body_parts_order)
+    return replace(source_of(inner.body), defects=()) if inner.body else None

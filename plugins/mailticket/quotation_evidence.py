@@ -50,7 +50,10 @@ def opens_with_introduction(quote: Sequence[str]) -> bool:
         return True
     if not inside:
         return False
-    return names_original_message(inside[0]) or header_block_at(inside, 0)
+    if names_original_message(inside[0]):
+        return True
+    # A title such as "Message du 05/05/26 12:04" may stand above the fields.
+    return any(header_block_at(inside, at) for at in range(min(len(inside), 2)))
 
 
 def may_quote(html: str) -> bool:

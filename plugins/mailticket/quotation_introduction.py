@@ -23,8 +23,8 @@ _LONGEST_JOINED = 2 * _LONGEST_INTRODUCTION
 _MOST_LINES_WRAPPED = 5
 _MOST_LINES_BROKEN = 6
 """Lines of an introduction whose address a program has put on lines of its own."""
-_WRAPPED_AT = 55
-"""Characters below which few programs break a line."""
+_WRAPPED_AT = 55  # below that few programs break a line
+_LONGEST_DATE = 16  # "Am 26.5.2017" on a line of its own
 _MOST_WORDS_OF_NAME = 7
 """Words behind "wrote" that may be a name; more are a sentence that somebody wrote."""
 _MOST_LITTLE_WORDS = 8
@@ -167,6 +167,8 @@ def _completes(lines: Sequence[str], lower: str, joined: str) -> bool:
     ``lower`` is what the others say: a date, a clock, a verb or an address must be missing there.
     """
     gained = _marks(joined) - _marks(lower)
+    if gained == {"date"} and len(lines[0]) <= _LONGEST_DATE and _starts_dated(lines[0]):
+        return True
     if not gained or not _breaks_evenly(lines) or not _is_terse(joined):
         return False
     upper = lines[0]

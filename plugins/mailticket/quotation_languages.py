@@ -102,8 +102,8 @@ WROTE = (
     "schrëft|tulis|missatge de|напиша|піша|напісаў|написав\\(ла\\)|жазды|бичсэн|գրել է|წერდა",
     "hau idatzi zuen|idatzi zuen|ysgrifennodd|geskryf|isinulat|aliandika|scríobh|escribiu|ubhale",
     "yazıb|yozdi|en deus skrivet|sgrìobh|i shkruar",
-    "said the following|excerpts from|quoting|zitat von|citando|citát od|citation de|cytowanie"
-    "|wiadomość napisana przez|napisana",
+    "said the following|excerpts from|quoting|zitat von|citando|citát od|citation de|cytowanie",
+    "wiadomość napisana przez|napisana",
 )
 """Alternatives for "wrote", of scripts that part words with spaces."""
 
