@@ -173,6 +173,11 @@ class Airflow:
             "AIRFLOW__API__SECRET_KEY": self.secrets.api_secret,
             "AIRFLOW__API_AUTH__JWT_SECRET": self.secrets.jwt_secret,
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+            # On a busy machine a supervisor misses the end of its task and looks again after this
+            # many seconds, 5 by default; so long its worker is free for no other task.
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+            # So that an api-server may be away for 15 s, as by default.
+            "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "15",
         }
 
 

@@ -138,11 +138,13 @@ class Access:
 
     def inbox(self, name: str) -> Inbox:
         """Give one inbox; raises ``ConfigurationError`` with its faults, or ``NotFound``."""
-        configuration, _ = self.configuration()
+        (inboxes, settings), _ = self.texts()
+        configuration = load(inboxes, settings, only=name)
         if name in configuration.inboxes:
             return configuration.inboxes[name]
         if name in configuration.broken:
             raise ConfigurationError(*configuration.broken[name])
+        configuration = load(inboxes, settings)
         known = ", ".join(sorted({*configuration.inboxes, *configuration.broken})) or "none"
         raise NotFound(f"there is no inbox {name} in the Variable {INBOXES}; there are: {known}")
 

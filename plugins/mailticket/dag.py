@@ -5,9 +5,11 @@ What a task does is in ``airflow_task.py``, and what a step does in ``steps/``.
 
 from __future__ import annotations
 
+import gc
 import logging
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,6 +60,23 @@ def dags() -> Iterator[DAG]:
     if wanted and wanted.startswith(PREFIX):
         yield _dag(wanted.removeprefix(PREFIX), None, (), "")
         return
+    with _uncollected():
+        yield from _all_dags(wanted)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage meanwhile: a thousand DAGs are none, and each look goes over all."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _all_dags(wanted: str | None) -> Iterator[DAG]:
     from mailticket.airflow_maintenance import maintenance_dag  # noqa: PLC0415  as for the trigger
 
     access = in_airflow()

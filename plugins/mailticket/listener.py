@@ -3,7 +3,7 @@
 A task cannot set its run's note; the scheduler calls this when a run ends. Nothing here may ever
 hurt the scheduler: whatever goes wrong is logged and forgotten.
 
-And it lets the two processes of a triggerer share what both have loaded.
+And it lets the processes of a triggerer and of a DAG processor share what all have loaded.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ NOTE = "note"
 """The XCom in which the last task leaves what the note shall say."""
 MARK = "mailticket: "
 """Begins our notes; one that begins otherwise is a person's, and stays."""
-_TRIGGERER = "airflow.jobs.triggerer_job_runner"
+_FORKING = {"airflow.jobs.triggerer_job_runner", "airflow.jobs.dag_processor_job_runner"}
 _LONGEST = 999
 _LOG = logging.getLogger("mailticket.listener")
 
 
 @hookimpl
 def on_starting(component: Any) -> None:  # noqa: ARG001  Airflow calls it by this name
-    """Let no collection of garbage look at what a triggerer has loaded, before it forks.
+    """Let no collection of garbage look at what is loaded before a component forks.
 
-    Looking writes into each object: each of the two processes would get its own copy of all, some
-    hundred megabytes, as soon as the first trigger starts. Airflow's scheduler does the same.
+    Looking writes into each object: each of a triggerer's two processes would get its own copy of
+    all, some hundred megabytes, as soon as the first trigger starts, and each reading of a DAG file
+    would copy it, too. Airflow's scheduler does the same.
     """
-    if _TRIGGERER in sys.modules:
+    if not _FORKING.isdisjoint(sys.modules):
         gc.collect()
         gc.freeze()
 

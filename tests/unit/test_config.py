@@ -139,6 +139,18 @@ def test_an_inbox_that_stands_twice_is_broken() -> None:
     assert "more than once" in configuration.broken["a"][0].allowed
 
 
+@pytest.mark.parametrize("name", ["a", "b", "c", "nobody"])
+def test_one_inbox_is_found_alone_as_it_is_among_the_others(name: str) -> None:
+    text = '{"a": {}, "b": {"protocol": "x"}, "c": {}, "c": {"active": false}}'
+    alone, among = (
+        load(text, '{"max_messages_per_run": 7}', only=name),
+        load(text, '{"max_messages_per_run": 7}'),
+    )
+    assert set(alone.inboxes) | set(alone.broken) <= {name}
+    assert alone.inboxes.get(name) == among.inboxes.get(name)
+    assert alone.broken.get(name) == among.broken.get(name)
+
+
 def test_a_field_that_stands_twice_is_a_fault() -> None:
     configuration = load('{"a": {"ticket_defaults": {"x": 1, "x": 2}}, "b": {}}', None)
     assert configuration.broken["a"][0].field == "ticket_defaults.x"
