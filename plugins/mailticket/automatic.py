@@ -14,7 +14,9 @@ _DAEMON = re.compile(
     r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|bounces?)(?:[@+]|$)", re.IGNORECASE
 )
 _POSTMASTER = re.compile(
-    r"^(?:post[-_ ]?master|mdaemon|system administrator|mail delivery)", re.IGNORECASE
+    r"^(?:post[-_ ]?master|mdaemon|system administrator|mail delivery"
+    r"|microsoftexchange[0-9a-f]{16})",
+    re.IGNORECASE,
 )
 _AUTO_SUBJECT = re.compile(
     r"^\W*(?:(?:re|aw)\s*:\s*)?(?:auto(?:matic|mated|matisch\w*|mática|matyczn\w*|matisk\w*)?"

@@ -18,12 +18,14 @@ SUBJECT = re.compile(
     r"|(?:there was an )?error sending your"
     r"|non.?deliver|loop alert|message delayed"
     r"|bounced? (?:e?mail|message|action)|mail (?:system )?error|message status|unzustellbar"
-    r"|(?:nicht|un).{0,10}zu(?:ge)?stell|(?:mail)?zustellung fehlgeschlagen"
+    r"|(?:nicht|un).{0,10}zu(?:ge)?stell|(?:mail)?zustellung fehlgeschlagen|zustell(?:ungs)?fehler"
     r"|non remis|(?:échec|echec) de (?:la )?(?:remise|distribution)|n'a pas pu être remis"
     r"|mancato recapito|mancata consegna|non recapitabile"
     r"|no (?:se )?(?:pud?o |puede )?entrega|no entregado|não entregue|não é possível entregar"
     r"|niedostarczon|nie dostarczono|nie można dostarczyć|onbestelbaar|kan niet worden bezorgd"
-    r"|ikke lever|kunde inte levereras|olevererbar|nedoručit|nelze doručit|teslim edilemedi"
+    r"|(?:kan )?ikke lever|kunde inte levereras|det går inte att leverera|kan inte levereras"
+    r"|olevererbar|ei voi toimittaa|kézbesíthetetlen|imposibil de livrat"
+    r"|nedoručit|nelze doručit|teslim edilemedi"
     r"|не (?:может быть |удается )?достав|недоставлен"
     r"|(?:メール)?エラー通知|メール配信に失敗|(?:メッセージを)?配信(?:できません|エラー|不能)|未送信"
     r"|退信|系统退信|投递失败|无法送达|未送达|투고|배달 실패|배달되지)",
@@ -65,6 +67,12 @@ ABOUT_MAIL = re.compile(
     re.IGNORECASE,
 )
 """Tells a mail that came back from a parcel that did."""
+GOODS = re.compile(
+    r"\b(?:parcel|package|shipment|courier|paket|sendung|colis|pacco|paquete|encomenda|pakket"
+    r"|paczk\w|przesyłk\w)\b|\byour order\b|посылк",
+    re.IGNORECASE,
+)
+"""Tells that something else than mail was to be delivered."""
 SOFTWARE = re.compile(
     r"\A[^\w>]{0,80}(?:hi\. this is the|this is the (?:mail system|postfix|qmail|dragonfly|machine"
     r"|mta|smtp|exim)|this (?:message|e?-?mail|is an?).{0,30}(?:created|generated) automatically by"
@@ -73,6 +81,8 @@ SOFTWARE = re.compile(
     r"|your (?:e-?mail |mail )?message (?:(?:with subject|to)\b.{0,200}\s{0,9})?"
     r"(?:did not reach|was not delivered|could(?: not|n't) be delivered|cannot be delivered"
     r"|has encountered delivery problems|was automatically rejected)"
+    r"|your (?:message|document):?\s{1,10}[^\n]{0,200}\s{1,10}(?:was not delivered|did not reach)"
+    r"|ihre? (?:nachricht|dokument):?\s{1,10}[^\n]{0,200}\s{1,10}(?:wurde|konnte) nicht zugestellt"
     r"|votre message n'a pas pu (?:e|ê)tre (?:delivre|délivré|remis|distribué)"
     r"|ihre (?:nachricht|e-?mail).{0,100}konnte nicht (?:zugestellt|übermittelt)"
     r"|message could not be delivered to|we had trouble delivering your message"

@@ -26,6 +26,8 @@ def by_content(header: HeaderSection, parts: Sequence[Part], text: str) -> Autom
 
     ``parts`` are those that are no body; ``text`` is the body's.
     """
+    if header.first("content-type").lower().startswith("message/"):
+        text = ""  # it is not this mail's own, but that of the one which it passes on
     found = header.automatic
     if (found is None or found.kind != "bounce") and (reason := _bounced(header, parts, text)):
         found = Automatic("bounce", reason)
@@ -74,6 +76,8 @@ def _by_subject(header: HeaderSection, parts: Sequence[Part], text: str) -> str:
     if phrase is None:
         return ""
     about_mail = _is_system(header) and wording.ABOUT_MAIL.search(beginning)
+    if about_mail and wording.GOODS.search(f"{header.subject} {beginning}"):
+        about_mail = None
     return reason + _body_says(phrase) if about_mail or _brings_original(parts, text) else ""
 
 

@@ -36,7 +36,7 @@ def read_content(raw: bytes, section: FieldSection, options: ParseOptions) -> Co
     if inner is not None:
         tree, choice = inner
     found = _Found([], [])
-    source = _source(choice, found, options)
+    source = _source(tree, choice, found, options)
     inside = extracted(source.text if source.content_type == "text/html" else "")
     return Content(
         source=replace(source, text=inside.html) if inside.html else source,
@@ -69,13 +69,13 @@ class _Found:
     defects: list[str]
 
 
-def _source(choice: Choice, found: _Found, options: ParseOptions) -> Source:
+def _source(tree: Tree, choice: Choice, found: _Found, options: ParseOptions) -> Source:
     """Give the body, or what takes its place where there is none."""
     source = source_of(choice.body)
     opening = containers.opened(choice.attached, source, options.exclude_attachment_types)
     source = _emptied(choice, found, opening)
     if not source.text.strip():
-        source = _invitation(choice) or _forwarded(choice, options) or source
+        source = _invitation(choice) or _forwarded(tree.root, choice, options) or source
     if source.content_type == "text/plain":
         text = _without_files(source.text, found)
         return replace(source, text=signed.without_armour(text))
@@ -110,14 +110,11 @@ def _invitation(choice: Choice) -> Source | None:
     return None
 
 
-def _forwarded(choice: Choice, options: ParseOptions) -> Source | None:
-    """Read the text of the only thing that a mail without any text of its own passes on."""
-    if choice.body or len(choice.attached) != 1:
+def _forwarded(root: Part, choice: Choice, options: ParseOptions) -> Source | None:
+    """Read the text of the message that a mail is, and nothing beside it (RFC 2046, 5.2.1)."""
+    if root.content_type not in FORWARDED or choice.attached != [root]:
         return None
-    part = choice.attached[0]
-    if part.content_type not in FORWARDED:
-        return None
-    octets = part.payload().octets
+    octets = root.payload().octets
     section = read_fields(octets[: options.limits.header_bytes])
     inner = choose(read_tree(octets, section, options.limits).root, options.body_parts_order)
     return replace(source_of(inner.body), defects=()) if inner.body else None
