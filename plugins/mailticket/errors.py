@@ -120,9 +120,11 @@ class MailboxUnavailable(MailboxError):
 
     ``retry_after`` is the number of seconds that the server asked for, if it did.
     ``crowded``: too many sessions are open there; one of them may end any moment.
+    ``suspect``: the UID of the message at which the session broke, if another was not to be had.
     """
 
     transient = True
+    suspect = ""
 
     def __init__(
         self, reason: str, retry_after: float | None = None, *, crowded: bool = False

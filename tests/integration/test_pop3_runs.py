@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from mailticket.errors import MailboxUnavailable
+from mailticket.store.intake import MOST_BREAKS
 from services.arena import Arena, MakeArena, mail
 from services.dovecot import Dovecot
 from services.scenes import close
@@ -166,6 +168,36 @@ def test_a_deletion_that_the_server_took_back_after_its_ok_is_repeated(
     server.messages = dict(restored)  # it crashed, and its disk knew of nothing
     assert arena.run()[0] == {}
     assert (server.messages, titles(arena)) == ({}, ["One", "Two"])
+
+
+def test_a_message_on_which_the_server_hangs_and_keeps_the_maildrop_locked_stops_no_other(
+    arena: Arena, server: ScriptedPop3
+) -> None:
+    arena.fields["forward_errors_to"] = []
+
+    def hangs() -> bytes:
+        server.greeting = b"-ERR [IN-USE] maildrop locked by another session\r\n" + CUT
+        return b"+OK\r\nSubject: half" + CUT
+
+    server.messages = {"a": mail("One"), "b": mail("Bad"), "c": mail("Three")}
+    server.script["RETR 2"] = hangs
+    ended = 0
+    for number in range(5):
+        server.greeting = b"+OK ready\r\n"  # the session that hung is gone meanwhile
+        arena.lapse()
+        try:
+            arena.run(f"run {number}")
+        except MailboxUnavailable:
+            ended += 1
+        if titles(arena) == ["One", "Three"]:
+            break
+    assert (titles(arena), ended <= MOST_BREAKS + 1) == (["One", "Three"], True)
+    [(why,)] = arena.rows("SELECT reason FROM mailticket.message_status WHERE status = 'error'")
+    assert "its original cannot be read" in why
+    del server.script["RETR 2"]
+    server.greeting = b"+OK ready\r\n"
+    arena.clear(f"run {number}", "filter")
+    assert titles(arena) == ["One", "Three", "Bad"]
 
 
 # -- what is not loaded ---------------------------------------------------------------------------

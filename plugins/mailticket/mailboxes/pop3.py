@@ -127,7 +127,12 @@ class Pop3Mailbox:
     def _fetch(self, uid: str, command: str, allowance: int) -> Fetched:
         why = ""
         for _ in range(_ATTEMPTS):
-            self._live()  # a server that is out of reach is no fault of this message
+            try:
+                self._live()  # a server that is out of reach is no fault of this message
+            except MailboxUnavailable as error:
+                # Yet it may be: a server that hangs on it keeps the maildrop locked meanwhile.
+                error.suspect = uid if why else ""
+                raise
             try:
                 return self._ask(uid, command, allowance)
             except MailboxUnavailable as error:

@@ -98,11 +98,12 @@ def _from_mailbox(p: Passage, row: Row) -> tuple[bytes | None, str]:
     why = ""
     for _ in range(_ATTEMPTS):
         with mailbox_of(p) as mailbox:
-            uid = places.get(p.intake.open_epoch(p.inbox.name, mailbox.place).id)
+            epoch = p.intake.open_epoch(p.inbox.name, mailbox.place)
+            uid = places.get(epoch.id)
             if uid is None:
                 return None, "it is not in the mailbox as it is now"
             raw, why, is_certain = _asked(p, mailbox, uid, row["size"])
-        if is_certain:
+        if is_certain or epoch.gives_up(uid):
             break
     return raw, why
 

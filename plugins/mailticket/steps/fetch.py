@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from mailticket.errors import RowRefused
+from mailticket.errors import MailboxUnavailable, RowRefused
 from mailticket.identity import header_hash
 from mailticket.mailboxes.base import Fetched, Listed, Mailbox
 from mailticket.passage import Counts, Passage, about
@@ -207,20 +207,32 @@ class _Fetch:
             yield answer
 
     def _arrivals(self, new: list[Listed]) -> Iterator[Arrival]:
-        small = [one for one in new if one.size <= self.limit]
-        big = [one.uid for one in new if one.size > self.limit]
-        originals = self.mailbox.originals(small, BATCH_BYTES)
-        fetched = {f.uid: f for f in self._unhurried(originals)}
-        fetched |= {f.uid: f for f in self._unhurried(self.mailbox.headers(big))}
+        asked = [one for one in new if not self.epoch.gives_up(one.uid)]
+        small = [one for one in asked if one.size <= self.limit]
+        big = [one.uid for one in asked if one.size > self.limit]
+        try:
+            fetched = self._by_uid(self.mailbox.originals(small, BATCH_BYTES))
+            fetched |= self._by_uid(self.mailbox.headers(big))
+        except MailboxUnavailable as error:
+            if error.suspect:
+                self.p.intake.suspect(self.epoch, error.suspect)
+            raise
         unread = set(big)
         for one in new:
-            found = fetched.get(one.uid, Fetched(one.uid, None))
+            found = fetched.get(one.uid, self._unread(one.uid))
             if found.original is None and not found.error:
                 continue  # it vanished between listing and fetching: somebody removed it
             if found.error:
                 self.p.log.warning(f"uid {one.uid} cannot be read: {found.error}")
             whole = one.uid not in unread and not found.error
             yield arrival(one, found.original or b"", whole=whole)
+
+    def _by_uid(self, answers: Iterator[Fetched]) -> dict[str, Fetched]:
+        return {one.uid: one for one in self._unhurried(answers)}
+
+    def _unread(self, uid: str) -> Fetched:
+        why = f"{self.epoch.suspected} runs ended when it was asked for"
+        return Fetched(uid, None, why if self.epoch.gives_up(uid) else "")
 
 
 def _chunks(listing: Iterable[Listed]) -> Iterator[list[Listed]]:

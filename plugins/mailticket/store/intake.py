@@ -11,6 +11,9 @@ from mailticket.mailboxes.base import Listed, Place
 from mailticket.store.postgres import Database, Row, binary
 from mailticket.store.runs import Run
 
+MOST_BREAKS = 3
+"""Runs that may end at one message, its mailbox out of reach afterwards, before it is left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
@@ -23,6 +26,14 @@ class Epoch:
     """The inbox has messages from another epoch, which may lie here again."""
     has_rest: bool = False
     """The run before left something of the inbox to the next one."""
+    suspect: str = ""
+    """The UID at which the last session broke that could not be made anew."""
+    suspected: int = 0
+    """In how many runs, one after the other."""
+
+    def gives_up(self, uid: str) -> bool:
+        """Tell whether a message ended so many runs that it is not asked for any more."""
+        return uid == self.suspect and self.suspected >= MOST_BREAKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +188,10 @@ class Intake:
         """Remember that known messages lie here too: (uid, message)."""
         self._db.many("add_locations", [(epoch.id, uid, message) for uid, message in places])
 
+    def suspect(self, epoch: Epoch, uid: str) -> None:
+        """Count that the session broke at a message, with no other to be had."""
+        self._db.rows("suspect", epoch=epoch.id, uid=uid)
+
     def move_cursor(self, epoch: Epoch, cursor: int) -> None:
         """Remember that every UID up to ``cursor`` is known."""
         self._db.rows("move_cursor", epoch=epoch.id, cursor=cursor)
@@ -225,7 +240,14 @@ class Intake:
 
 
 def _epoch(row: Row) -> Epoch:
-    return Epoch(row["id"], row["cursor"], row["others_hold_messages"], row["has_rest"])
+    return Epoch(
+        row["id"],
+        row["cursor"],
+        row["others_hold_messages"],
+        row["has_rest"],
+        row["suspect"] or "",
+        row["suspected"],
+    )
 
 
 def _message_values(inbox: str, a: Arrival) -> tuple[object, ...]:

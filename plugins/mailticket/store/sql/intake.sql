@@ -8,7 +8,7 @@ VALUES (%(inbox)s, %(server)s, %(login)s, %(folder)s, %(uidvalidity)s, now(),
         + %(further)s)
 ON CONFLICT (inbox, server, login, folder, uidvalidity, generation)
 DO UPDATE SET looked_at = now()
-RETURNING id, cursor, generation,
+RETURNING id, cursor, generation, suspect, suspected,
           EXISTS (SELECT FROM mailticket.mailbox_epoch r
                    WHERE r.inbox = e.inbox AND r.rest_of IS NOT NULL) AS has_rest,
           EXISTS (SELECT FROM mailticket.mailbox_epoch o
@@ -20,6 +20,11 @@ RETURNING id, cursor, generation,
 
 -- name: move_cursor
 UPDATE mailticket.mailbox_epoch SET cursor = greatest(cursor, %(cursor)s), looked_at = now()
+ WHERE id = %(epoch)s
+
+-- name: suspect
+UPDATE mailticket.mailbox_epoch
+   SET suspected = CASE WHEN suspect = %(uid)s THEN suspected ELSE 0 END + 1, suspect = %(uid)s
  WHERE id = %(epoch)s
 
 -- name: leave_earlier_lives
