@@ -49,6 +49,9 @@ _DATABASE_EXTRA = (
     "connect_timeout",
     "target_session_attrs",
     "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_count",
+    "tcp_user_timeout",
 )
 
 

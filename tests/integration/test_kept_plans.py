@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import threading
@@ -143,3 +144,19 @@ def test_rows_are_handed_over_in_small_pieces() -> None:
     pieces = list(iter(lambda: copied.read(16), b""))
     assert max(map(len, pieces)) <= 16
     assert list(copied_rows(b"".join(pieces))) == [(struct.pack("!q", 7), b"abc" * 50, b"\0")]
+
+
+def test_a_host_that_is_gone_is_noticed_within_a_minute(database: Database) -> None:
+    wanted = {
+        socket.SO_KEEPALIVE: (socket.SOL_SOCKET, 1),
+        socket.TCP_KEEPIDLE: (socket.IPPROTO_TCP, 30),
+        socket.TCP_KEEPINTVL: (socket.IPPROTO_TCP, 10),
+        socket.TCP_KEEPCNT: (socket.IPPROTO_TCP, 3),
+        socket.TCP_USER_TIMEOUT: (socket.IPPROTO_TCP, 60_000),
+    }
+    with closing(_store(database)) as store:
+        store.execute("SELECT 1")
+        end = os.dup(store._connection.fileno())
+        with socket.socket(fileno=end) as line:
+            found = {name: line.getsockopt(level, name) for name, (level, _) in wanted.items()}
+    assert found == {name: value for name, (_, value) in wanted.items()}

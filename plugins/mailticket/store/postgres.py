@@ -27,6 +27,14 @@ _GROWN = 4
 A plan for an empty table reads all of it, and autovacuum takes a minute to see that it is not.
 """
 
+_NOTICED = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""That a server's host is gone is noticed within a minute; Linux would wait for two hours."""
+
 # Of this row only, though PostgreSQL counts some of it among its own troubles: a key too long for
 # its index, a trigger of the site's that objects.
 _OF_THE_ROW = (
@@ -54,7 +62,7 @@ class Database:
         self._parameters = {
             "connect_timeout": 10,
             "application_name": "mailticket",
-            "keepalives_idle": 30,
+            **_NOTICED,
             **parameters,
         }
         self._connection: Any = None
