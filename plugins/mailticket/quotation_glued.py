@@ -18,6 +18,9 @@ _GLUED = re.compile(
     r"(?<=[^\s>-])(?: ++|(?=-{2})) ?-*+ ?"
     rf"(?=(?:{CAPITAL_OPENINGS}) [^:]{{0,40}}\d)"
 )
+_RUN_ON = re.compile(
+    r"[^<>@]{1,200}<[^<>\s@]{1,200}@[^<>\s@]{1,200}>[^:<>]{0,40}:(?=[ \u00a0]{2,}\S)"
+)
 _SENTENCE_ENDS = (".", "?", "!", ":", ";")
 _OPEN_LINK = re.compile(r"[(<]https?://[^\s()<>]*$")
 _LINK_ALONE = re.compile(r"\s*\(https?://[^\s()]+\) ?>?\s*$")
@@ -28,6 +31,8 @@ def unglued_rows(rows: Sequence[str]) -> Iterator[str]:
     for at, row in enumerate(rows):
         above_quote = any(is_quoted(below) for below in rows[at + 1 : at + 3])
         start = _start_of_glued(row) if above_quote and row.rstrip().endswith((":", "-")) else 0
+        if not start and ":  " in row:
+            start = _end_of_run_on(row)
         if start:
             yield row[:start]
             yield row[start:]
@@ -44,6 +49,15 @@ def _start_of_glued(row: str) -> int:
     words_above = any(character.isalnum() for character in row[: found.start()])
     glued = words_above and span is not None and span.rank == Introduction.DATED
     return found.start() if glued else 0
+
+
+def _end_of_run_on(row: str) -> int:
+    """Find where an introduction ends whose quote goes on in the same row (Yahoo on phones)."""
+    found = _RUN_ON.match(row)
+    if found is None or is_quoted(row):
+        return 0
+    span = introduction_ending_at([plain(found[0])], 0)
+    return found.end() if span and span.certain and span.rank == Introduction.DATED else 0
 
 
 def broken_off(rows: Sequence[str]) -> frozenset[int]:

@@ -54,8 +54,14 @@ def label_of(line: str) -> tuple[Kind, str] | None:
         return None
     label = line[:colon].strip(" *_|>-•\"'").lower()
     value = line[colon + 1 :].strip(" *_|")
-    kind = LABELS.get(label)
+    kind = LABELS.get(label) or (_kind_in_two_languages(label) if "/" in label else None)
     return (kind, value) if kind else None
+
+
+def _kind_in_two_languages(label: str) -> Kind | None:
+    """Give the kind of ``from / de``, which both of its halves must have."""
+    kinds = {LABELS.get(half.strip()) for half in label.split("/")}
+    return kinds.pop() if len(kinds) == 1 else None
 
 
 def header_block_at(lines: Sequence[str], first: int) -> bool:
