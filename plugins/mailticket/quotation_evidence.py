@@ -34,6 +34,10 @@ _LONGEST_ROW = 80
 """Characters before a colon among which somebody wrote."""
 _MOST_ROWS = 2000
 """Rows that end with a colon, beyond which a parser is cheaper than looking at each."""
+_MOST_WORDS = 4
+_ARTICLE = re.compile(
+    r"(?:the|an?|our|my|der|die|das|ein|le|la|un|el|il|o|os|een)\b", re.IGNORECASE
+)
 _MOST_LINES_OPENING = 3
 """Lines at the top of a quote that are looked at for who wrote it."""
 
@@ -54,6 +58,14 @@ def opens_with_introduction(quote: Sequence[str]) -> bool:
         return True
     # A title such as "Message du 05/05/26 12:04" may stand above the fields.
     return any(header_block_at(inside, at) for at in range(min(len(inside), 2)))
+
+
+def is_name_and_verb(introduction: str) -> bool:
+    """Tell ``Ann Lee wrote:``, all of it, from a sentence that leads to what somebody wrote."""
+    words = introduction.rstrip(":. ").split()
+    if not 1 < len(words) <= _MOST_WORDS or not words[0][0].isupper():
+        return False
+    return sum(word[0].islower() for word in words) <= 1 and not _ARTICLE.match(introduction)
 
 
 def may_quote(html: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
-from mailticket.quotation_evidence import opens_with_introduction
+from mailticket.quotation_evidence import is_name_and_verb, opens_with_introduction
 from mailticket.quotation_headers import (
     header_block_at,
     is_evident_block_at,
@@ -183,7 +183,8 @@ class _Body:
         """Tell whether an introduction names a person by address, or says more than a time."""
         if span.rank >= Introduction.NAME_FIRST:
             return True
-        named = any("@" in self.plain[at] for at in range(span.first, span.last + 1))
+        text = " ".join(self.plain[span.first : span.last + 1])
+        named = "@" in text or is_name_and_verb(text)
         return named and span.rank == Introduction.ABOVE_A_QUOTE
 
     def _is_evident_start(self, at: int) -> bool:

@@ -77,3 +77,15 @@ def test_html_without_any_mark_needs_no_parser(html: str) -> None:
 
 def test_html_of_colons_alone_is_left_to_the_parser() -> None:
     assert may_quote(":<" * 200_000)
+
+
+@pytest.mark.parametrize("introduction", ["Ann Lee wrote:", "Ann schrieb:", "Quoting Ann Lee:"])
+def test_a_name_and_its_verb_above_quoted_lines_are_evidence(introduction: str) -> None:
+    text = f"It works.\n\n{introduction}\n> Which floor?"
+    assert new_part_of_text(text, answers=False).kept == "It works."
+
+
+@pytest.mark.parametrize("words", ["The customer wrote:", "This is what Ann wrote:", "she wrote:"])
+def test_a_sentence_above_lines_that_look_quoted_is_none(words: str) -> None:
+    text = f"Dear Bob,\n\n{words}\n> It is off.\n\nWhat now?"
+    assert new_part_of_text(text, answers=False) == Cut(text)
