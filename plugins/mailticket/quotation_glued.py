@@ -18,6 +18,8 @@ _GLUED = re.compile(
     r"(?<=[^\s>-])(?: ++|(?=-{2})) ?-*+ ?"
     rf"(?=(?:{CAPITAL_OPENINGS}) [^:]{{0,40}}\d)"
 )
+_MOST_RUN_ON = 100
+"""Rows that are looked at for an introduction with its quote behind it: 40 ms at the worst."""
 _RUN_ON = re.compile(
     r"[^<>@]{1,200}<[^<>\s@]{1,200}@[^<>\s@]{1,200}>[^:<>]{0,40}:(?=[ \u00a0]{2,}\S)"
 )
@@ -28,10 +30,12 @@ _LINK_ALONE = re.compile(r"\s*\(https?://[^\s()]+\) ?>?\s*$")
 
 def unglued_rows(rows: Sequence[str]) -> Iterator[str]:
     """Part a row such as ``Thank you. On 5 May 2026 at 12:04, Ann wrote:`` above a quote."""
+    tries = _MOST_RUN_ON
     for at, row in enumerate(rows):
         above_quote = any(is_quoted(below) for below in rows[at + 1 : at + 3])
         start = _start_of_glued(row) if above_quote and row.rstrip().endswith((":", "-")) else 0
-        if not start and ":  " in row:
+        if not start and tries and ":  " in row and "@" in row:
+            tries -= 1
             start = _end_of_run_on(row)
         if start:
             yield row[:start]
