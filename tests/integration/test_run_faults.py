@@ -14,7 +14,12 @@ from services.arena import Arena, MakeArena, mail
 from services.dovecot import Dovecot
 from services.faulty_proxy import Fault, FaultyProxy
 
-CREATES = {"unknown_caller": "create_person", "person_defaults": {"org_id": "Acme"}}
+CREATES = {
+    "unknown_caller": "create_person",
+    "person_defaults": {"org_id": "Acme"},
+    "cap_tickets_per_sender": [],
+    "cap_tickets_per_inbox": [],
+}
 MAILS = 4
 KINDS = ["imap delete", "imap move", "imap copy", "imap keep", "pop3 delete", "pop3 keep"]
 NEVER = 10**9
