@@ -32,6 +32,8 @@ _RULE_OF_OUTLOOK = re.compile(
 )
 _LABELLED = re.compile(r"[^:]{1,40}: ?\S")
 _YEAR_AND_CLOCK = re.compile(r"(?:19|20)\d\d\b.{0,40}\d:\d\d|\d:\d\d.{0,40}(?:19|20)\d\d\b")
+_DATED_LINE = re.compile(r"(?:\D{0,200}\d){4}.{0,400}:$")
+"""At least the figures of a date, in whatever language; "Hi Ann:" is none."""
 _MOST_ROWS_OF_ATTRIBUTION = 4
 _FEWEST_FIELDS = 3
 _MOST_ROWS_OF_NOTES = 20
@@ -261,7 +263,7 @@ class _Elements:
         span = introduction_ending_at(self.texts, rows[-1])
         if span is not None and span.rank > Introduction.ABOVE_A_CONTAINER:
             self.quotes.attribution_rows.update(row for row in rows if row >= span.first)
-        elif self.texts[rows[-1]].endswith(":"):
+        elif _DATED_LINE.match(self.texts[rows[-1]]):
             self.quotes.attribution_rows.add(rows[-1])
 
     def _is_outlook_header(self, at: int, style: str) -> bool:

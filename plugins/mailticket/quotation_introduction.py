@@ -33,7 +33,7 @@ _MOST_LITTLE_WORDS = 8
 _MOST_WORDS_OF_ZONE = 2
 """Words behind a clock: "p.m.", "o'clock", a zone of time."""
 
-_CLOCK = re.compile(r"(?<![\d.:])\d{1,2} ?[:.h∶] ?\d{2}(?![\d.])")
+_CLOCK = re.compile(r"(?<![\d.:])\d{1,2} ?[:.h∶] ?\d{2}(?![\d./])")
 _DATE = re.compile(
     r"(?<!\d)(?:19|20)\d\d(?!\d)|(?<!\d)\d{1,4}[./-] ?\d{1,2}[./-] ?\d{1,4}|\d ?[年년]|\d ?[月월]"
 )
