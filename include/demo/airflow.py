@@ -130,7 +130,7 @@ class Airflow:
         parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
         return [part for part in parts if (health.get(part) or {}).get("status") != "healthy"]
 
-    def wait_until_ready(self, tell: Callable[[str], None], seconds: float = 180) -> None:
+    def wait_until_ready(self, tell: Callable[[str], None], seconds: float = 300) -> None:
         """Return once all components are healthy; ``tell`` is told what is awaited."""
         deadline = time.monotonic() + seconds
         while ill := self.ill_components():

@@ -6,17 +6,21 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable
+from itertools import islice
+from random import SystemRandom
 
 LOOPBACK = "127.0.0.1"
+_OURS = range(20_000, 32_000)
+"""Not those that Linux gives to clients: one of them could take a port before its server does."""
 
 
 def free_ports(count: int) -> list[int]:
     """Name ``count`` different TCP ports on which nobody listens at the moment."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [each.getsockname()[1] for each in sockets]
+    shuffled = SystemRandom().sample(_OURS, len(_OURS))
+    free = list(islice(filter(is_free, shuffled), count))
+    if len(free) < count:
+        raise RuntimeError(f"no {count} ports are free")
+    return free
 
 
 def is_free(port: int) -> bool:
@@ -38,7 +42,7 @@ def is_open(port: int) -> bool:
     return False
 
 
-def wait_until_open(port: int, alive: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until_open(port: int, alive: Callable[[], bool], seconds: float = 90) -> None:
     """Return once the port is connected to; raises ``RuntimeError`` when its server died."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and alive():

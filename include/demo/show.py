@@ -12,7 +12,7 @@ from demo.samples import send
 from demo.stack import Stack
 from demo.tables import show
 
-PATIENCE = 240
+PATIENCE = 400
 """Seconds after which an undecided sample counts as missing."""
 
 

@@ -18,7 +18,7 @@ from demo.airflow import USER
 from services.airflow_stack import AirflowStack, Run
 
 CHROMIUM = shutil.which("chromium")
-PATIENCE = 60_000
+PATIENCE = 180_000
 """Milliseconds: Airflow's pages are slow to come while its other parts work."""
 DAG = "mailticket_inbox_incidents"
 OPTIONS = [

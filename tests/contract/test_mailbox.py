@@ -38,7 +38,7 @@ def mail_devel() -> Iterator[int]:
         yield imap
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 @pytest.fixture(scope="module")

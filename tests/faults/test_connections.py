@@ -64,13 +64,18 @@ def began(
 
 
 def broken_at(world: World, letters: list[Letter], turn: Turn, fault: Fault) -> None:
-    world.begin(letters)
-    world.gate.arm(turn.number, fault)
     broken: list[MailticketError] = []
-    try:
-        world.run("breaks")
-    except MailticketError as error:
-        broken.append(error)
+    # On a machine that halts, the pass may give a server up before its turn has come.
+    for _ in range(3):
+        world.begin(letters)
+        world.gate.arm(turn.number, fault)
+        broken.clear()
+        try:
+            world.run("breaks")
+        except MailticketError as error:
+            broken.append(error)
+        if world.gate.met:
+            break
     # Airflow tries again by itself: nobody has to be called for a cable.
     assert all(error.transient for error in broken), f"{turn}: {broken}"
     assert world.gate.met, turn

@@ -59,15 +59,17 @@ def test_a_connection_spoilt_at_any_byte_loses_and_doubles_nothing(
     chance = random.Random(f"{fault} {seed}")
     at = chance.randint(0, 5500 if protocol == "imap" else 3000)
 
-    def login(port: int) -> MailboxLogin:
+    def login(port: int, seconds: float = 30) -> MailboxLogin:
         return MailboxLogin(
-            LOOPBACK, port, user, server.password, tls="none", timeout=0.5, read_timeout=0.5,
-            protocol=protocol,
+            LOOPBACK, port, user, server.password, tls="none", protocol=protocol,
+            timeout=seconds, read_timeout=seconds,
         )  # fmt: skip
 
     direct = server.port if protocol == "imap" else server.pop3_port
     with FaultyProxy(direct, fault, at, connections=chance.choice([1, 2])) as proxy:
-        settled = _pass(lambda: open_mailbox(login(proxy.port)), mails(user), settlement, fault)
+        settled = _pass(
+            lambda: open_mailbox(login(proxy.port, 0.5)), mails(user), settlement, fault
+        )
     with open_mailbox(login(direct)) as mailbox:
         # A second pass settles again what the first one may have done without hearing of it.
         list(mailbox.settle(settled, settlement, "Done"))

@@ -85,7 +85,7 @@ def serving(desk: Desk, **options: Any) -> Iterator[SmtpLogin]:
     controller = Controller(desk, hostname="127.0.0.1", port=_free_port(), **options)
     controller.start()
     try:
-        yield SmtpLogin("127.0.0.1", controller.port, tls="none", timeout=5, data_timeout=5)
+        yield SmtpLogin("127.0.0.1", controller.port, tls="none", timeout=30, data_timeout=30)
     finally:
         controller.stop()
 
@@ -123,7 +123,7 @@ def scripted(
     thread.start()
     try:
         port = listener.getsockname()[1]
-        yield SmtpLogin("127.0.0.1", port, tls="none", timeout=1, data_timeout=1)
+        yield SmtpLogin("127.0.0.1", port, tls="none", timeout=3, data_timeout=3)
     finally:
         listener.close()
         thread.join(5)
@@ -229,9 +229,9 @@ def test_a_server_without_8bitmime_gets_seven_bits() -> None:
 
 def test_a_session_that_the_server_ended_between_mails_is_opened_again() -> None:
     desk = Desk()
-    with serving(desk, timeout=0.3) as login, MailServer(login) as server:
+    with serving(desk, timeout=1.5) as login, MailServer(login) as server:
         server.send(SENDER, RECIPIENT, RAW)
-        threading.Event().wait(0.8)
+        threading.Event().wait(2.5)
         server.send(SENDER, RECIPIENT, RAW)
     assert len(desk.taken) == 2
     assert desk.sessions == 2
@@ -379,8 +379,8 @@ def test_a_server_that_dies_after_the_whole_mail_may_have_taken_it() -> None:
 
 
 def test_a_server_that_thinks_long_about_a_whole_mail_is_waited_for() -> None:
-    desk = Desk(data=lambda _: time.sleep(0.8) or "")  # type: ignore[func-returns-value]
-    with serving(desk) as login, MailServer(replace(login, timeout=0.4)) as server:
+    desk = Desk(data=lambda _: time.sleep(2.5) or "")  # type: ignore[func-returns-value]
+    with serving(desk) as login, MailServer(replace(login, timeout=1.5)) as server:
         server.send(SENDER, RECIPIENT, RAW)
     assert len(desk.taken) == 1
 

@@ -25,7 +25,7 @@ from demo.ports import LOOPBACK
 from demo.stack import METADATA, TICKETS, Stack
 
 WRONG_PASSWORD = "not-the-password-of-locked"
-PATIENCE = 120
+PATIENCE = 400
 """Seconds that anything may take on a machine that others use too."""
 QUICK = {
     # What a person waits half a minute for; a test should not.
@@ -201,7 +201,7 @@ class AirflowStack:
         return self.dag(f"mailticket_inbox_{inbox}")
 
     def until_dag(
-        self, dag_id: str, holds: Callable[[Json], bool], what: str, seconds: float = 60
+        self, dag_id: str, holds: Callable[[Json], bool], what: str, seconds: float = PATIENCE
     ) -> Json:
         """Wait until a DAG is there and as it should be."""
 

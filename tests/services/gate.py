@@ -191,8 +191,8 @@ class Gate:
         return False
 
     def _hang(self, line: _Line) -> None:
-        """Say nothing for as long as the pass waits, 20 seconds at the most."""
-        for _ in range(400):
+        """Say nothing for as long as the pass waits, a minute at the most."""
+        for _ in range(1200):
             if self._over.wait(0.05) or _left(line.client):
                 return
         self.outlasted = True
