@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailticket.quotation_marks import is_quoted
@@ -46,3 +47,13 @@ class Old:
 def text_line(row: str) -> Line:
     """Make a line of plain text."""
     return Line(row, quoted=is_quoted(row))
+
+
+def next_shown(shown: Sequence[bool]) -> list[int]:
+    """Give for each line the number of the next one that is not blank."""
+    numbers, found = [0] * len(shown), len(shown)
+    for at in range(len(shown) - 1, -1, -1):
+        numbers[at] = found
+        if shown[at]:
+            found = at
+    return numbers

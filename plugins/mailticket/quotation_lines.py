@@ -19,7 +19,7 @@ from mailticket.quotation_introduction import (
     ends_like_introduction,
     introduction_ending_at,
 )
-from mailticket.quotation_line import BuiltIn, Line, Old
+from mailticket.quotation_line import BuiltIn, Line, Old, next_shown
 from mailticket.quotation_marks import (
     is_forwarded_message,
     is_original_message,
@@ -29,6 +29,7 @@ from mailticket.quotation_marks import (
     plain,
 )
 from mailticket.quotation_notes import is_preview
+from mailticket.quotation_quoted import first_quoted_below
 
 _INITIALS = re.compile(r"[A-Z][A-Za-z]{0,3}>(?: |$)")
 MOST_INTRODUCTIONS = 1000
@@ -72,7 +73,9 @@ class _Body:
         self.built_in = built_in
         self.plain = [plain(line.text) for line in lines]
         self.quoted = [self._is_quoted(at) for at in range(len(lines))]
-        self.next = self._next_shown()
+        self.next = next_shown([self.shows(at) for at in range(len(lines))])
+        self.marked: set[int] = set()
+        """Lines above quoted ones, from a mark on: more of the sender's may follow the quote."""
         self.tried = 0
         """Lines that were looked at for being the end of an introduction."""
 
@@ -85,15 +88,6 @@ class _Body:
         above = " ".join(self.plain[max(0, at - 3) : at])
         return not is_tail_of_introduction(self.plain[at], above)
 
-    def _next_shown(self) -> list[int]:
-        """Give for each line the number of the next one that is not blank."""
-        following, found = [0] * len(self.lines), len(self.lines)
-        for at in range(len(self.lines) - 1, -1, -1):
-            following[at] = found
-            if self.shows(at):
-                found = at
-        return following
-
     def shows(self, at: int) -> bool:
         """Tell whether a line is not blank."""
         return bool(self.plain[at]) or self.lines[at].media
@@ -104,12 +98,16 @@ class _Body:
 
     def start_of_old_message(self) -> int:
         """Find the earliest header block or its like outside of quotes; the length if none."""
-        starts = (
-            at
-            for at in range(len(self.lines))
-            if self.shows(at) and not self.quoted[at] and self._starts_old(at)
-        )
-        return next(starts, len(self.lines))
+        at = 0
+        while at < len(self.lines):
+            below = None
+            if self.shows(at) and not self.quoted[at] and self._starts_old(at):
+                below = first_quoted_below(self.plain, self.quoted, at)
+                if below is None:
+                    return at
+                self.marked.update(range(at, below))
+            at = below or at + 1
+        return len(self.lines)
 
     def _starts_old(self, at: int) -> bool:
         if self.lines[at].starts_old_message:
@@ -172,7 +170,7 @@ class _Body:
 
     def quotes_evidently(self, spans: Sequence[Span], end: int) -> bool:
         """Tell whether something stands here that only a mail program writes."""
-        if any(span.certain or self._is_evident(span) for span in spans):
+        if self.marked or any(span.certain or self._is_evident(span) for span in spans):
             return True
         if end < len(self.lines) and self._is_evident_start(end):
             return True
@@ -227,7 +225,7 @@ class _Body:
 
     def quotes(self, spans: Sequence[Span]) -> set[int]:
         """Give the numbers of all quoted lines and of those that introduce them."""
-        old = {at for span in spans for at in range(span.first, span.last + 1)}
+        old = self.marked | {at for each in spans for at in range(each.first, each.last + 1)}
         for span in spans:
             old.update(self._marked_by_bars(self.next[span.last]))
         blocks = list(self._blocks())
