@@ -1,13 +1,15 @@
 """What a thousand inboxes cost one Airflow: a run, and the watchers in a quiet hour.
 
-    .venv/bin/python bench/watchers.py [--n 1000] [--seconds 120] [--tls]
+    .venv/bin/python bench/watchers.py [--n 1000] [--seconds 120] [--tls] [--environment]
 
 Starts its own Dovecot, PostgreSQL and a whole Airflow, measures it without a trigger, then with one
 of a few lines that reads a Connection (what that costs is Airflow's own: the triggerer answers such
 questions with an API that it starts when it is first asked), then with one inbox, then with all.
 The triggerer counts with all its processes: memory as PSS (what it would give back), CPU as a share
-of one core. The marks: at most 150 MB more than idle, and 5 % of a core. What the DAG file costs,
-``bench/dag_parse.py`` tells.
+of one core. The marks: at most 150 MB more than idle, and 5 % of a core. With ``--environment``
+Connections and Variables come from the environment, as from any secrets backend: the triggerer then
+needs no API. What the DAG file costs, ``bench/dag_parse.py`` tells, and how fast the tasks of a run
+start, ``bench/task_starts.py``.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "include"), str(ROOT / "plugins"), str(ROOT / "tests")]
 
 from demo.home import Home  # noqa: E402
-from demo.stack import METADATA  # noqa: E402
-from services.airflow_stack import AirflowStack, Database, eventually  # noqa: E402
+from demo.stack import METADATA, Stack  # noqa: E402
+from services.airflow_stack import AirflowStack, Database, Json, eventually  # noqa: E402
 from services.dovecot import Dovecot  # noqa: E402
 
 MANY = """
@@ -136,9 +138,8 @@ def share_of_airflow(stack: AirflowStack, folder: Path, seconds: float) -> Cost:
 
 
 def bench_folder(folder: Path) -> dict[str, str]:
-    """Make a DAGs folder of our own; give Airflow's environment for it."""
+    """Make a DAGs folder of our own, still empty; give Airflow's environment for it."""
     (folder / "dags").mkdir(parents=True)
-    shutil.copy(ROOT / "dags" / "ingest_inboxes.py", folder / "dags")
     (folder / "plain.py").write_text(PLAIN)
     return PATIENT | {
         "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
@@ -153,22 +154,12 @@ def measure(options: argparse.Namespace, folder: Path, home: Home, dovecot: Dove
     person = {"unknown_caller": "create_person", "person_defaults": {"org_id": "Acme"}}
     inboxes = {f"inbox{n:04}": dict(person) for n in range(options.n)}
     stack = AirflowStack(home, {}, settings=bench_folder(folder))
+    stack.stack = Stack.on(home)
+    connections = [stack.mailbox(name) | reached(options, dovecot) for name in inboxes]
+    if options.environment:
+        stack.settings = {**stack.settings, **environment(stack, connections, inboxes)}
     try:
         stack.start()
-        connections = [
-            stack.mailbox(name)
-            | {
-                "port": dovecot.imaps_port if options.tls else dovecot.port,
-                "password": dovecot.password,
-                "host": "localhost",
-                "extra": json.dumps(
-                    {"tls": "implicit", "ca": str(dovecot.authority.ca)}
-                    if options.tls
-                    else {"tls": "none"}
-                ),
-            }
-            for name in inboxes
-        ]
         stack.seed(connections, {})
         time.sleep(30)
         idle, share = watched_for(stack, options.seconds)
@@ -176,16 +167,12 @@ def measure(options: argparse.Namespace, folder: Path, home: Home, dovecot: Dove
         plain = share_of_airflow(stack, folder, options.seconds)
         own = plain.pss_mib - idle.pss_mib
         print(f"with any trigger that reads a Connection: {plain.pss_mib:.0f} MiB, {own:.0f} more")
-        first = next(iter(inboxes))
-        stack.inboxes = {first: inboxes[first]}
-        stack.configure(first)
-        until_watched(stack, 1)
-        run_seconds(stack, first, 1)
-        print(f"a run, 1 inbox: {run_seconds(stack, first, 5):.1f} s")
-        one, share = watched_for(stack, options.seconds)
-        print(f"triggerer with 1 inbox: {one.pss_mib:.0f} MiB PSS, {share:.1%} of a core")
+        shutil.copy(ROOT / "dags" / "ingest_inboxes.py", folder / "dags")
+        if not options.environment:
+            with_one(stack, inboxes, options.seconds)
         stack.inboxes = inboxes
         began = time.monotonic()
+        first = next(iter(inboxes))
         stack.configure(first)
         until_watched(stack, options.n)
         print(f"all watched after {time.monotonic() - began:.0f} s")
@@ -206,6 +193,45 @@ def measure(options: argparse.Namespace, folder: Path, home: Home, dovecot: Dove
         told_by_airflow(stack)
     finally:
         stack.stop()
+
+
+def reached(options: argparse.Namespace, dovecot: Dovecot) -> Json:
+    """Say how the mail server is reached."""
+    tls = {"tls": "implicit", "ca": str(dovecot.authority.ca)} if options.tls else {"tls": "none"}
+    return {
+        "port": dovecot.imaps_port if options.tls else dovecot.port,
+        "password": dovecot.password,
+        "host": "localhost",
+        "extra": json.dumps(tls),
+    }
+
+
+def environment(
+    stack: AirflowStack, connections: list[Json], inboxes: dict[str, Json]
+) -> dict[str, str]:
+    """Give Connections and Variables as variables of the environment."""
+    given = {
+        f"AIRFLOW_CONN_{one['conn_id'].upper()}": json.dumps(
+            {name: value for name, value in one.items() if name != "conn_id"}
+        )
+        for one in [*connections, stack._tickets()]  # noqa: SLF001
+    }
+    return given | {
+        "AIRFLOW_VAR_MAILTICKET_INBOXES": json.dumps(inboxes),
+        "AIRFLOW_VAR_MAILTICKET_SETTINGS": "{}",
+    }
+
+
+def with_one(stack: AirflowStack, inboxes: dict[str, Json], seconds: float) -> None:
+    """Print what one inbox costs."""
+    first = next(iter(inboxes))
+    stack.inboxes = {first: inboxes[first]}
+    stack.configure(first)
+    until_watched(stack, 1)
+    run_seconds(stack, first, 1)
+    print(f"a run, 1 inbox: {run_seconds(stack, first, 5):.1f} s")
+    one, share = watched_for(stack, seconds)
+    print(f"triggerer with 1 inbox: {one.pss_mib:.0f} MiB PSS, {share:.1%} of a core")
 
 
 def until_watched(stack: AirflowStack, number: int) -> None:
@@ -231,6 +257,9 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--tls", action="store_true", help="implicit TLS to the mail server")
+    parser.add_argument(
+        "--environment", action="store_true", help="no Connection in Airflow's base"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         dovecot = Dovecot(
