@@ -51,6 +51,7 @@ class Spent:
 
 def spent(run: Run) -> Spent:
     """Add up Airflow's own moments."""
+    assert run.state == "success", run.states
 
     def at(facts: Json, name: str) -> float:
         return datetime.fromisoformat(facts[name]).timestamp()
