@@ -52,7 +52,7 @@ def test_postgresql_is_started_anew_in_the_middle_of_a_pass(
         )
         with suppress(MailticketError):
             world.run("breaks")
-        assert stopped.wait(60)
+        assert stopped.wait(180)
         own_server.server.start()
         world.gate.meanwhile = None
         world.finish()

@@ -119,7 +119,7 @@ def test_whichever_of_the_two_is_killed_the_next_pass_completes_the_work(
 
 def _wait_for_end_of_parsing(arena: Arena) -> None:
     """Wait: a process beside a dead pass has nobody to tell of its next group, and ends."""
-    for _ in range(200):
+    for _ in range(1200):
         [(busy,)] = arena.rows(
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name = 'mailticket'"
