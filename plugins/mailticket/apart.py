@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -23,7 +24,9 @@ from mailticket.forking import FORK, start_sharing
 _GRACE = 5
 """Seconds that a child has to end in when it is told to."""
 MEMORY = 1024**3
-"""Bytes of its own that a child may use: beyond, Python raises MemoryError in it."""
+"""Bytes that a child may use, with what it shares: beyond, Python raises MemoryError in it."""
+_OWN = 768 * 1024**2
+"""Bytes that it may use in any case, however much its parent holds."""
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -169,7 +172,8 @@ def _serve(answer: Callable[[Any], Any], questions: Connection, other_end: Conne
     # waiting after the parent's death.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+    limit = max(MEMORY, _held() + _OWN)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1]))
     other_end.close()
     while True:
         try:
@@ -178,10 +182,16 @@ def _serve(answer: Callable[[Any], Any], questions: Connection, other_end: Conne
             return
 
 
+def _held() -> int:
+    """Give the bytes that count for RLIMIT_DATA by now (proc(5), statm: data and stack)."""
+    return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+
+
 def _answered(answer: Callable[[Any], Any], question: Any) -> tuple[Any, str]:
     try:
         return answer(question), ""
     except MemoryError:
-        return None, f"reading it takes more than {MEMORY // 1024**2} MB of memory"
+        limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
+        return None, f"reading it takes more than {limit // 1024**2} MB of memory"
     except Exception as error:  # noqa: BLE001  what it is goes to whoever asked
         return None, f"{type(error).__name__}: {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 import time
@@ -21,6 +22,8 @@ def answer(question: str | int) -> str:
             raise ValueError("bad")
         case "eat":
             return str(len(bytearray(3 * 1024**3)))
+        case "nibble":
+            return str(len(bytearray(300 * 1024**2)))
     return f"{question}!"
 
 
@@ -28,6 +31,13 @@ def test_answers_come_in_the_order_of_the_questions() -> None:
     with Crew(answer, 10, size=3) as crew:
         answers = list(crew.each((n, n) for n in range(20)))
     assert answers == [(n, f"{n}!") for n in range(20)]
+
+
+def test_what_the_parent_holds_is_not_put_down_to_its_child() -> None:
+    with mmap.mmap(-1, 1024**3, flags=mmap.MAP_PRIVATE), Apart(answer, 20) as child:
+        assert child.ask("nibble") == str(300 * 1024**2)
+        with pytest.raises(Lost, match="MB of memory"):
+            child.ask("eat")
 
 
 @pytest.mark.parametrize(
