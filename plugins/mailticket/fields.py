@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import unquote_to_bytes
@@ -12,7 +12,11 @@ from mailticket.charsets import codec_of, decode, one_line, scrub
 from mailticket.encoded_words import decode_words, header_text
 
 _BLANK = re.compile(rb"\n\r?\n|\r\r(?!\n)")
-_NAME = re.compile(rb"([\x21-\x39\x3b-\x7e]{1,200})[ \t]*:")
+_FIELD = re.compile(
+    rb"([\x21-\x39\x3b-\x7e]{1,200})[ \t]*+:"
+    rb"([^\r\n]*+(?:(?:\r\n?|\n)[ \t][^\r\n]*+)*+)(?:\r\n?|\n|\Z)"
+)
+"""A field with its continuation lines and the line end after it."""
 _FOLD = re.compile(rb"(?:\r?\n|\r)[ \t]+")
 _LINE_END = re.compile(rb"\r?\n|\r")
 _BLANK_BEFORE = re.compile(rb"\n[ \t]+\r?\n\Z")
@@ -32,7 +36,10 @@ class FieldSection:
 
     def first(self, name: str) -> bytes:
         """Give the raw value of the first field of that name, ``b""`` when there is none."""
-        return next((value for key, value in self.fields if key == name), b"")
+        for key, value in self.fields:
+            if key == name:
+                return value
+        return b""
 
     def all(self, name: str) -> list[bytes]:
         """Give the raw values of all fields of that name, in order."""
@@ -53,15 +60,16 @@ def read_fields(section: bytes) -> FieldSection:
     fields: list[Field] = []
     defects: list[str] = []
     position = 0
-    for line, following in _unfolded(section):
-        match = _NAME.match(line)
-        if match:
-            name = match[1].decode("ascii").lower()
-            fields.append((name, _FOLD.sub(b" ", line[match.end() :]).strip()))
-        elif not line.strip():
+    while position < len(section):
+        if match := _FIELD.match(section, position):
+            fields.append((match[1].decode("ascii").lower(), _unfolded(match[2])))
+            position = match.end()
+            continue
+        line, following = _line(section, position)
+        if not line.strip():
             position = following
             break
-        elif not (position == 0 and line.startswith((b"From ", b">From "))):
+        if not (position == 0 and line.startswith((b"From ", b">From "))):
             defects.append("a line in the header section is no field")
             if not _more_fields(section, position, following):
                 break
@@ -69,9 +77,15 @@ def read_fields(section: bytes) -> FieldSection:
     return FieldSection(tuple(fields), position, tuple(dict.fromkeys(defects)))
 
 
-def _unfolded(section: bytes) -> Iterator[tuple[bytes, int]]:
-    """Yield each line with its continuation lines, and where the next one begins."""
-    start = scan = 0
+def _unfolded(value: bytes) -> bytes:
+    if b"\n" in value or b"\r" in value:
+        value = _FOLD.sub(b" ", value)
+    return value.strip()
+
+
+def _line(section: bytes, start: int) -> tuple[bytes, int]:
+    """Give the line at ``start`` with its continuation lines, and where the next one begins."""
+    scan = stop = start
     size = len(section)
     blank = True
     while scan < size:
@@ -79,10 +93,9 @@ def _unfolded(section: bytes) -> Iterator[tuple[bytes, int]]:
         stop, following = ending.span() if ending else (size, size)
         blank = blank and not section[scan:stop].strip()
         scan = following
-        if not blank and section[scan : scan + 1] in (b" ", b"\t"):
-            continue
-        yield section[start:stop], scan
-        start, blank = scan, True
+        if blank or section[scan : scan + 1] not in (b" ", b"\t"):
+            break
+    return section[start:stop], scan
 
 
 def _more_fields(section: bytes, start: int, following: int) -> bool:
