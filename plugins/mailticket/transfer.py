@@ -44,15 +44,23 @@ def undo(encoded: bytes, encoding: str, *, is_text: bool) -> Payload:
 
 def base64_octets(encoded: bytes) -> bytes:
     """Decode base64 that may lack padding or carry foreign characters."""
-    if padded := encoded.find(b"=") + 1:
-        rest = encoded[padded:].strip(b"= \t\r\n")
-        if rest and _BASE64_LINES.fullmatch(encoded):
-            # Encoded piece by piece, each with an end of its own.
-            return b"".join(map(_mended, _CHUNKS.findall(b"".join(encoded.split()))))
+    if _is_in_pieces(encoded):
+        return _joined(encoded)
     try:
         return binascii.a2b_base64(encoded)
     except binascii.Error:
         return _mended(encoded)
+
+
+def _is_in_pieces(encoded: bytes) -> bool:
+    """Tell whether it was encoded piece by piece, each with an end of its own."""
+    padded = encoded.find(b"=") + 1
+    rest = encoded[padded:].strip(b"= \t\r\n") if padded else b""
+    return bool(rest) and _BASE64_LINES.fullmatch(encoded) is not None
+
+
+def _joined(encoded: bytes) -> bytes:
+    return b"".join(map(_mended, _CHUNKS.findall(b"".join(encoded.split()))))
 
 
 def _mended(encoded: bytes) -> bytes:
@@ -65,10 +73,10 @@ def _mended(encoded: bytes) -> bytes:
 
 def _base64(encoded: bytes) -> Payload:
     try:
-        binascii.a2b_base64(encoded)
+        octets = binascii.a2b_base64(encoded)
     except binascii.Error:
         return Payload(_mended(encoded), "broken base64")
-    return Payload(base64_octets(encoded))
+    return Payload(_joined(encoded) if _is_in_pieces(encoded) else octets)
 
 
 def _base64_text(encoded: bytes) -> Payload:
