@@ -54,15 +54,14 @@ def _bounced(header: HeaderSection, parts: Sequence[Part], text: str) -> str:
     """Give the reason why this is a delivery report, ``""`` when it is none."""
     if any(part.content_type in REPORTS for part in parts):
         return "a part of type message/delivery-status"
-    opening = wording.SOFTWARE.search(text[:_BEGINNING])
     said = _says_so(header.subject)
     if _answered_by_program(header) and not (said and _is_daemon(header)):
         return ""
     if wording.ANSWER.match(header.subject):
-        rewritten = wording.SUBJECT.search(header.subject) and not header.in_reply_to
-        return _body_says(opening) if opening and rewritten else ""
-    if opening and (said or _is_system(header)):
-        return _body_says(opening)
+        rewritten = not header.in_reply_to and wording.SUBJECT.search(header.subject)
+        return _opening(text) if rewritten else ""
+    if (said or _is_system(header)) and (reason := _opening(text)):
+        return reason
     return _by_subject(header, parts, text) if said else ""
 
 
@@ -85,6 +84,12 @@ def _brings_original(parts: Sequence[Part], text: str) -> bool:
     if any(part.content_type in ORIGINALS for part in parts):
         return True
     return wording.ORIGINAL_BELOW.search(text[:_LOOKED_THROUGH]) is not None
+
+
+def _opening(text: str) -> str:
+    """Give the words with which a mail server begins a report, ``""`` where none stand."""
+    found = wording.SOFTWARE.search(text[:_BEGINNING])
+    return _body_says(found) if found else ""
 
 
 def _body_says(found: re.Match[str]) -> str:
