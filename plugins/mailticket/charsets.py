@@ -127,6 +127,9 @@ _CONTROLS: dict[int, str | None] = {
 _CONTROLS |= {0x0B: "\n", 0x0C: "\n"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_CONTROL_OCTETS = bytes([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F])
+_FROM_F000 = b"\xef"
+"""How UTF-8 begins U+F000 and above: U+FEFF, the non-characters, wide forms."""
 _C1 = re.compile("[\x80-\x9f]")
 
 
@@ -138,12 +141,25 @@ class Decoded(NamedTuple):
     defect: str = ""
 
 
+def surely_storable(text: str) -> bool:
+    """Tell at a third of a pattern's cost that a text holds nothing that needs a second look.
+
+    That is a control character other than tab and line ends, a surrogate, and all that stands
+    from U+F000 to U+FFFF: there are characters among these that harm nobody.
+    """
+    try:
+        octets = text.encode()
+    except UnicodeEncodeError:
+        return False
+    return _FROM_F000 not in octets and len(octets.translate(None, _CONTROL_OCTETS)) == len(octets)
+
+
 def scrub(text: str) -> str:
     """Drop NUL and other control characters but tab and line ends; lone surrogates become U+FFFD.
 
     PostgreSQL refuses both; others stopped for days because of one such mail.
     """
-    if text.isprintable() or not _UNSTORABLE.search(text):
+    if text.isprintable() or surely_storable(text) or not _UNSTORABLE.search(text):
         return text
     return _SURROGATES.sub("\ufffd", text.translate(_CONTROLS))
 
@@ -190,6 +206,8 @@ def decode(octets: bytes, declared: str = "") -> Decoded:
 
 def _printable(text: str) -> str:
     """Read C1 controls, which nobody writes, as the characters that cp1252 has in their place."""
+    if text.isascii():
+        return text
     return _C1.sub(lambda each: each[0].encode("latin-1").decode("cp1252", "ignore"), text)
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import pcre2  # noqa: TID251  this file owns it
 
+from mailticket.charsets import surely_storable
+
 MAX_PATTERN = 10_000
 """Characters of one pattern."""
 MAX_TEXT = 100_000
@@ -148,6 +150,8 @@ def normalise(text: str) -> str:
     r"""Turn CRLF and CR into LF, and NUL and lone surrogates into U+FFFD."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if surely_storable(text):
+        return text
     return _UNSTORABLE.sub("\ufffd", text)
 
 

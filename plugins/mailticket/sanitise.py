@@ -37,6 +37,7 @@ from mailticket.attributes import (
 )
 from mailticket.cascade import Cascade
 from mailticket.character_references import restored
+from mailticket.charsets import surely_storable
 from mailticket.elements import KNOWN
 from mailticket.markup import Attributes, Rewrite, bounded
 from mailticket.surroundings import Surroundings, surroundings_of
@@ -108,6 +109,8 @@ def document(html: str) -> Surroundings:
 
 def storable(text: str) -> str:
     """Remove what no database and no page takes: NUL, controls, lone surrogates, BOM."""
+    if surely_storable(text):
+        return text
     if _SURROGATE.search(text):
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
     return _UNSTORABLE.sub("", text)
@@ -120,8 +123,10 @@ def _image_style(width: int) -> str:
 def _parsed(html: str) -> str:
     """Parse and serialise; references like ``&#1;`` may have brought control characters."""
     clean = _CLEANER.clean(html)
-    clean = _ANCHOR.sub(_without_target, clean)
-    clean = _UNSTORABLE.sub("", restored(clean))
+    if "<a " in clean:
+        clean = _ANCHOR.sub(_without_target, clean)
+    clean = restored(clean)
+    clean = clean if surely_storable(clean) else _UNSTORABLE.sub("", clean)
     return clean.replace("\r\n", "\n").replace("\r", "\n")
 
 
