@@ -14,6 +14,11 @@ _LINKED_AT_MOST = 500_000
 """Characters of a paragraph in which links are looked for."""
 _TRAILING = ".,;:!?)]}'\"»”’>"
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*")
+_OF_LINKS = ("://", "www.", "@")
+"""Each link has one of these."""
+_BLANKS = (" ", "\t")
+_INDENTS = ("  ", "\n ", "\n\t")
+"""Each indent has one of these, but for that of the first line."""
 _INDENT = re.compile(r"^[ \t]+|(?<= ) +", re.MULTILINE)
 
 
@@ -42,7 +47,10 @@ def html_of(text: str) -> str:
 
 
 def _paragraph(text: str) -> str:
-    return _INDENT.sub(_hard_blanks, _linked(text.rstrip())).replace("\n", "<br>\n")
+    text = _linked(text.rstrip())
+    if text[:1] in _BLANKS or any(sign in text for sign in _INDENTS):
+        text = _INDENT.sub(_hard_blanks, text)
+    return text.replace("\n", "<br>\n")
 
 
 def _hard_blanks(blanks: re.Match[str]) -> str:
@@ -50,6 +58,8 @@ def _hard_blanks(blanks: re.Match[str]) -> str:
 
 
 def _linked(text: str) -> str:
+    if not any(sign in text for sign in _OF_LINKS):
+        return escape(text, quote=False)
     out: list[str] = []
     end = 0
     for match in _LINK.finditer(text, 0, _LINKED_AT_MOST):
