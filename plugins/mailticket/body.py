@@ -11,6 +11,7 @@ import html2text  # noqa: TID251 - this is the file that owns it
 from selectolax.lexbor import LexborHTMLParser
 
 from mailticket.charsets import decode, scrub
+from mailticket.elements import names
 from mailticket.message import Body, NewPart
 from mailticket.options import ParseOptions
 from mailticket.parts import Part
@@ -181,11 +182,22 @@ def bare_text(html: str) -> str:
 
 
 _TOKEN = re.compile(
-    r'<(/?)([a-z][a-z0-9]*)((?: [a-z][a-z0-9-]*="[^"]*")*)>'
-    r"|&(?:#([0-9]+|x[0-9a-f]+)|([a-zA-Z][a-zA-Z0-9]*));|[^<&]+"
+    r'(<(/?)([a-z][a-z0-9]*)((?: [a-z][a-z0-9-]*="[^"]*")*)>'
+    r"|&(?:#([0-9]+|x[0-9a-f]+)|([a-zA-Z][a-zA-Z0-9]*));|[^<&]+)"
 )
 """What sanitised HTML consists of: tags, references and text."""
+_Token = tuple[str, str, str, str, str, str]
+"""As written; the ``/`` of an end tag, tag, attributes; number or name of a reference."""
 _ATTRIBUTE = re.compile(r' ([a-z][a-z0-9-]*)="([^"]*)"')
+
+
+_ASKED = frozenset({"a", "abbr", "ol", "ul"})
+"""Elements whose attributes html2text reads."""
+_UNWRITTEN = names(
+    "b big center col colgroup em font i img small span strong sub sup table tbody td tfoot th"
+    " thead u"
+)
+"""Elements of which html2text writes nothing with the settings of ``_by_html2text``."""
 
 
 class _Markdown(html2text.HTML2Text):
@@ -193,26 +205,58 @@ class _Markdown(html2text.HTML2Text):
 
     def feed(self, data: str) -> None:
         """Read sanitised HTML, which needs no parser made for any HTML; other HTML by that one."""
-        tokens = list(_TOKEN.finditer(data))
-        if sum(each.end() - each.start() for each in tokens) != len(data):
+        tokens: list[_Token] = _TOKEN.findall(data)
+        if sum(len(each[0]) for each in tokens) != len(data):
             super().feed(data)
             return
         for each in tokens:
             self._take(each)
 
-    def _take(self, token: re.Match[str]) -> None:
-        closing, tag, attributes, character, entity = token.groups()
-        if tag and closing:
-            self.handle_tag(tag, {}, start=False)
-        elif tag:
-            pairs = _ATTRIBUTE.findall(attributes) if attributes else ()
-            self.handle_tag(tag, {key: unescape(value) for key, value in pairs}, start=True)
+    def _take(self, token: _Token) -> None:
+        written, closing, tag, attributes, character, entity = token
+        if tag:
+            pairs = _ATTRIBUTE.findall(attributes) if attributes and tag in _ASKED else ()
+            found: dict[str, str | None] = {key: unescape(value) for key, value in pairs}
+            self.handle_tag(tag, found, start=not closing)
         elif character:
             self.handle_charref(character)
         elif entity:
             self.handle_entityref(entity)
         else:
-            self.handle_data(token[0])
+            self.handle_data(written)
+
+    def handle_tag(self, tag: str, attrs: dict[str, str | None], start: bool) -> None:
+        """Pass by the tags of which nothing is written; most are such."""
+        if tag not in _UNWRITTEN or (start and self.maybe_automatic_link is not None):
+            super().handle_tag(tag, attrs, start)
+            return
+        self.current_tag = tag
+        self.lastWasList = False
+
+    def o(self, data: str, puredata: bool = False, force: bool | str = False) -> None:
+        """Write what stands in no special place in a few steps; the rest as html2text does."""
+        if force or self.pre or self.startpre or self.quiet or self.abbr_data is not None:
+            super().o(data, puredata, force)
+            return
+        if puredata:
+            squeezed = " ".join(data.split())
+            self.space = self.space or data[:1].isspace()
+            data = squeezed + " " if squeezed and data[-1].isspace() else squeezed
+        if not data:
+            return
+        if self.start:
+            self.space, self.p_p, self.start = False, 0, False
+        if self.p_p:
+            self.out(f"{self.br_toggle}\n{self._quoting()}" * self.p_p)
+            self.br_toggle = ""
+        elif self.space and not self.lastWasNL:
+            self.out(" ")
+        self.space, self.p_p = False, 0
+        self.out(data)
+        self.outcount += 1
+
+    def _quoting(self) -> str:
+        return ">" * self.blockquote + " " if self.blockquote else ""
 
     def handle_data(self, data: str, entity_char: bool = False) -> None:  # noqa: ARG002
         super().handle_data(data, entity_char=True)
