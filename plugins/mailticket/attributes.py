@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from mailticket import styles
 from mailticket.elements import names
-from mailticket.markup import Attributes
+from mailticket.tag_attributes import Attributes
 
 MAX_ADDRESS = 8192
 """Characters of a link or of an image's address; a longer one is dropped."""

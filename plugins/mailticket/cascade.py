@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mailticket.elements import CONTAINERS, VOID, names
-from mailticket.markup import Attributes
 from mailticket.sheets import Element, Rule, Sheet
+from mailticket.tag_attributes import Attributes
 
 MAX_STEPS = 400_000
 """Comparisons of a rule with an element, for one mail; some 0.2 s."""

@@ -17,12 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mailticket.character_references import (
-    as_attribute,
-    as_text,
-    decoded_attribute,
-    decoded_text,
-)
+from mailticket.character_references import as_attribute, as_text, decoded_text
 from mailticket.elements import (
     CONTAINERS,
     FORMATTING,
@@ -31,6 +26,7 @@ from mailticket.elements import (
     VOID,
     names,
 )
+from mailticket.tag_attributes import REMEMBERED, Attributes, attributes_of
 
 MAX_DEPTH = 150
 """Open elements; deeper ones are flattened, their text stays. Browsers stop at 512."""
@@ -43,6 +39,9 @@ MAX_NODES = 150_000
 TOO_LARGE = "HTML too large: formatting of its end left out"
 TOO_DEEP = "HTML nested too deep: flattened"
 
+_MOST_REMEMBERED = 1000
+"""Start tags of one reading."""
+
 _INDENTING = frozenset({"blockquote", "ul", "ol", "dl", "table"})
 _CELL_STARTS = frozenset({"td", "th", "caption"})
 _TABLE_PARTS = _CELL_STARTS | {"tr", "thead", "tbody", "tfoot", "colgroup", "col"}
@@ -53,15 +52,10 @@ _SHOWN_AS_TEXT = frozenset({"textarea", "xmp"})
 _OPENING = re.compile(r"<(?=[a-zA-Z/!?])")
 _ATTRIBUTE = r"[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s\"'>][^\s>]*+|(?=>)))?+"
 _TAG = re.compile(rf"<(/?)([a-zA-Z][^\s/>]*+)((?:[\s/]++|{_ATTRIBUTE})*+)>")
-_PAIR = re.compile(
-    r"([^\s/>][^\s/>=]*+)(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>][^\s>]*+)))?+"
-)
 _COMMENT_END = re.compile(r"--!?>")
 _END_TAG = re.compile(r"</[^<>]*>")
 _ANY_TAG = re.compile(r"<[^<>]*>")
 
-Attributes = dict[str, str]
-"""Lower-case name to value, its character references decoded."""
 Rewrite = Callable[[str, Attributes], Attributes | None]
 """Given tag and attributes, says which attributes to write, or ``None`` to leave a void one out."""
 
@@ -83,14 +77,6 @@ def bounded(html: str, rewrite: Rewrite, dress: Dress | None = None) -> tuple[st
     return "".join(writer.out), tuple(writer.defects)
 
 
-def attributes_of(text: str) -> Attributes:
-    """Read the inside of a start tag; of a repeated attribute the first counts (13.2.5.33)."""
-    found: Attributes = {}
-    for name, double, single, bare in _PAIR.findall(text):
-        found.setdefault(name.lower(), decoded_attribute(double or single or bare))
-    return found
-
-
 @dataclass(slots=True)
 class _Writer:
     """The state of one reading: what is open, what was left out, what it may still cost."""
@@ -107,6 +93,8 @@ class _Writer:
     flattened: Counter[str] = field(default_factory=Counter)
     unclosed: set[str] = field(default_factory=set)
     """Ends that occur no more: searching for them again would make the reading quadratic."""
+    known: dict[tuple[object, ...], str] = field(default_factory=dict)
+    """Start tags as the mail has them, and as they are written."""
     nodes: int = 0
     paragraphs: int = 0
     """Started and not ended yet: the end of one that was never started makes an empty one."""
@@ -203,15 +191,28 @@ class _Writer:
         found = attributes_of(inside)
         if self.dress:
             self.dress.start(written, found)
-        if (attributes := self.rewrite(name, found)) is None:
+        if not (tag := self.rewritten(name, found)):
             return
         self.nodes += (8 if name == "img" else 1) + len(self.cells[-1])
-        kept = "".join(f' {key}="{as_attribute(value)}"' for key, value in attributes.items())
-        self.out.append(f"<{name}{kept}>")
+        self.out.append(tag)
         if name == "pre":
             # A parser drops the first line end; the second would be the first of the next reading.
             while self.html[self.at : self.at + 1] in ("\n", "\r"):
                 self.at += 1
+
+    def rewritten(self, name: str, found: Attributes) -> str:
+        """Give the start tag to write, ``""`` for none; most occur again and again in a mail."""
+        key = (name, *found.items())
+        if (known := self.known.get(key)) is not None:
+            return known
+        attributes = self.rewrite(name, found)
+        tag = ""
+        if attributes is not None:
+            kept = "".join(f' {key}="{as_attribute(value)}"' for key, value in attributes.items())
+            tag = f"<{name}{kept}>"
+        if len(tag) <= REMEMBERED and len(self.known) < _MOST_REMEMBERED:
+            self.known[key] = tag
+        return tag
 
     def opens(self, name: str) -> bool:
         """Note that an element opens; gives False where there is no room for it."""

@@ -39,8 +39,9 @@ from mailticket.cascade import Cascade
 from mailticket.character_references import restored
 from mailticket.charsets import surely_storable
 from mailticket.elements import KNOWN
-from mailticket.markup import Attributes, Rewrite, bounded
+from mailticket.markup import Rewrite, bounded
 from mailticket.surroundings import Surroundings, surroundings_of
+from mailticket.tag_attributes import Attributes
 
 ATTACHMENT = "attachment:"
 """Scheme of an embedded image in stored HTML, followed by the sha256 of its bytes."""

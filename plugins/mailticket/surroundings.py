@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import urljoin
 
-from mailticket.markup import Attributes, attributes_of
 from mailticket.sheets import NONE, Sheet, on_screen, sheet_of
+from mailticket.tag_attributes import Attributes, attributes_of
 
 MAX_SHEETS = 100
 MAX_BASE = 2000
