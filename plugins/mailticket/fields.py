@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from urllib.parse import unquote_to_bytes
 
 from mailticket.charsets import codec_of, decode, one_line, scrub
@@ -33,13 +33,15 @@ class FieldSection:
     fields: tuple[Field, ...]
     size: int
     defects: tuple[str, ...] = ()
+    _firsts: Mapping[str, bytes] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Find the first field of each name: some forty are asked for, of which most are absent."""
+        object.__setattr__(self, "_firsts", dict(reversed(self.fields)))
 
     def first(self, name: str) -> bytes:
         """Give the raw value of the first field of that name, ``b""`` when there is none."""
-        for key, value in self.fields:
-            if key == name:
-                return value
-        return b""
+        return self._firsts.get(name, b"")
 
     def all(self, name: str) -> list[bytes]:
         """Give the raw values of all fields of that name, in order."""
@@ -145,6 +147,12 @@ def read_parameters(raw: bytes, charset: Callable[[], str] = str) -> Parameters:
 
     ``charset`` is asked for the one that raw 8-bit values may be in, ``""`` if nobody knows.
     """
+    if len(raw) <= _REMEMBERED_BYTES and raw.isascii():
+        return _known_parameters(raw)
+    return _read_parameters(raw, charset)
+
+
+def _read_parameters(raw: bytes, charset: Callable[[], str] = str) -> Parameters:
     read: Callable[[str], str] = str
     if b"\x1b" not in raw and not is_utf_8(raw):
         read = partial(_by_itself, charset=charset())
@@ -163,6 +171,11 @@ def read_parameters(raw: bytes, charset: Callable[[], str] = str) -> Parameters:
             plain[name] = joined
     written = "".join(one_line(value[1]).lower().split()) if value else ""
     return Parameters(written, tuple(plain.items()))
+
+
+# One mail's Content-Type is asked for three times, and those of parts are much alike.
+_known_parameters = lru_cache(maxsize=256)(_read_parameters)
+_REMEMBERED_BYTES = 300
 
 
 def is_utf_8(raw: bytes) -> bool:
