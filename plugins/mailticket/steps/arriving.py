@@ -27,15 +27,17 @@ def arrival(
     A header section that breaks its reader leaves it without a name: no message may keep those
     after it from being fetched.
     """
-    header = _header(raw, read)
+    size = header_size(raw)
+    end = _section_end(raw, size)
+    header = _header(raw[:end], read)
     people = [folded(a.address) for a in (header.from_, *header.to, *header.cc) if a]
     return Arrival(
         uid=listed.uid,
         size=listed.size,
         received_at=_moment(listed.received_at),
-        header_size=_section_end(raw),
-        header_hash=header_hash(raw),
-        content_hash=content_hash(raw) if whole else None,
+        header_size=end,
+        header_hash=header_hash(raw, size),
+        content_hash=content_hash(raw, size) if whole else None,
         message_id=header.message_id,
         sent_at=_moment(header.date),
         sender=header.from_.address if header.from_ else "",
@@ -59,13 +61,14 @@ def is_the_same(message_id: str, known_hash: bytes, header: bytes) -> bool:
 
     By its Message-ID where it has one: some servers write the rest anew each time.
     """
-    if message_id and message_key(_header(header).message_id) == message_id:
+    size = header_size(header)
+    section = header[: _section_end(header, size)]
+    if message_id and message_key(_header(section, read_header).message_id) == message_id:
         return True
-    return known_hash == header_hash(header)
+    return known_hash == header_hash(header, size)
 
 
-def _header(raw: bytes, read: Callable[[bytes], HeaderSection] = read_header) -> HeaderSection:
-    section = raw[: _section_end(raw)]
+def _header(section: bytes, read: Callable[[bytes], HeaderSection]) -> HeaderSection:
     for length in (len(section), *_READ_INSTEAD):
         try:
             return read(section[:length])
@@ -76,10 +79,13 @@ def _header(raw: bytes, read: Callable[[bytes], HeaderSection] = read_header) ->
     raise AssertionError("nothing is within every limit")
 
 
-def _section_end(raw: bytes) -> int:
-    """Find the header section where ``parse`` does: they must not see different senders."""
+def _section_end(raw: bytes, size: int) -> int:
+    """Find the header section where ``parse`` does: they must not see different senders.
+
+    It has ``size`` bytes, if nothing stands before its first field.
+    """
     start = before_fields(raw)
-    return start + header_size(raw[start:] if start else raw)
+    return start + header_size(raw[start:]) if start else size
 
 
 def _moment(moment: datetime | None) -> datetime | None:
