@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import email
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from functools import lru_cache
 from html import escape, unescape
 
 import mailparser  # noqa: TID251 - this is the file that owns it
@@ -54,26 +53,34 @@ _DEEPEST_RELATIVE = 3
 
 def read_header(raw: bytes, limits: Limits = _NO_LIMITS) -> HeaderSection:
     """Decode the header section of an original; the body, if it is there, is not looked at."""
-    return (_read_again if _may_be_remembered(raw) else _read_header)(raw, limits)
-
-
-def _read_header(raw: bytes, limits: Limits) -> HeaderSection:
-    return _header(_section(_straightened(raw), limits), limits)
+    return _remembered(raw, limits, lambda: _header(_section(_straightened(raw), limits), limits))
 
 
 def _known_header(raw: bytes, section: FieldSection, limits: Limits) -> HeaderSection:
     """Decode a section whose fields are read, if this process or its parent did not before."""
-    alone = raw[: section.size]
-    if section.defects or not _may_be_remembered(alone):
+    if section.defects:
         return _header(section, limits)
-    return _read_again(alone, limits)
+    return _remembered(raw[: section.size], limits, lambda: _header(section, limits))
 
 
-# A pass in one process comes back to each header section in every step.
-_read_again = lru_cache(maxsize=1024)(_read_header)
+_known: dict[tuple[bytes, Limits], HeaderSection] = {}
+"""A pass in one process comes back to each header section in every step."""
+_MOST_REMEMBERED = 1024
 _REMEMBERED_BYTES = 16 * 1024
 _REMEMBERED_PIECES = 400
 """Lines, addresses and ids: a stranger's section of tiny ones takes fifty times its size."""
+
+
+def _remembered(raw: bytes, limits: Limits, read: Callable[[], HeaderSection]) -> HeaderSection:
+    """Give what is known of a section, else ``read`` it."""
+    if not _may_be_remembered(raw):
+        return read()
+    if (found := _known.get((raw, limits))) is not None:
+        return found
+    if len(_known) >= _MOST_REMEMBERED:
+        _known.clear()
+    found = _known[raw, limits] = read()
+    return found
 
 
 def _may_be_remembered(raw: bytes) -> bool:
