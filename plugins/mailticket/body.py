@@ -269,7 +269,9 @@ def text_of(html: str) -> str:
     text = _by_lexbor(html) if len(html) > _MARKDOWN_AT_MOST else _by_html2text(html)
     lines = (line.rstrip() for line in text.replace("\u00a0", " ").split("\n"))
     text = "\n".join(lines)
-    return scrub((_BLANK_LINES.sub("\n\n", text) if "\n\n\n" in text else text).strip("\n"))
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return scrub(text.strip("\n"))
 
 
 def _by_html2text(html: str) -> str:

@@ -51,7 +51,7 @@ def extracted(html: str) -> Extracted:
 
     Another file in base64 becomes an attachment, and what referred to it refers to nothing.
     """
-    if "data:" not in html.lower():
+    if not mentions(html, b"data:"):
         return Extracted(html)
     found: dict[str, Embedded] = {}
     defects: dict[str, None] = {}
@@ -105,6 +105,11 @@ def _octets(content: str, *, is_base64: bool) -> bytes:
     return unquote_to_bytes(content)
 
 
+def mentions(html: str, scheme: bytes) -> bool:
+    """Tell whether a scheme, given in lower case, stands in HTML; bytes are folded the fastest."""
+    return scheme in html.encode("utf-8", "surrogatepass").lower()
+
+
 def comparable(content_id: str) -> str:
     """Compare Content-IDs as RFC 2392 means it: escapes decoded, without ``<>``, any case."""
     return unquote(content_id).strip().strip("<>").casefold()
@@ -112,6 +117,6 @@ def comparable(content_id: str) -> str:
 
 def referenced(html: str) -> frozenset[str]:
     """Give the Content-IDs that HTML refers to, comparable."""
-    if "cid:" not in html.lower():
+    if not mentions(html, b"cid:"):
         return frozenset()
     return frozenset(comparable(match[1]) for match in _CID.finditer(html))

@@ -120,29 +120,34 @@ class _Writer:
 
     def markup(self) -> bool:
         """Read what stands at ``<``; gives False when no tag ends any more."""
-        following = self.html[self.at + 1]
-        if following in "!?" or (
-            following == "/" and not self.html[self.at + 2 : self.at + 3].isalpha()
-        ):
-            self.skip_declaration()
-            return True
         tag = _TAG.match(self.html, self.at)
         if tag is None:
-            return False
+            return self.declaration()
         self.at = tag.end()
-        written = tag[2].lower()
+        closing, called, inside = tag.groups()
+        written = called.lower()
         name = SAME_AS.get(written, written)
-        if tag[1]:
+        if closing:
             self.end(name)
             if self.dress and name in KNOWN:
                 self.dress.end(written)
         elif name in _DROPPED_WITH_CONTENT or name in _SHOWN_AS_TEXT:
             self.raw(name)
         elif name in KNOWN:
-            self.start(name, written, tag[3])
+            self.start(name, written, inside)
         elif name == "plaintext":
             self.text(len(self.html))
         return True
+
+    def declaration(self) -> bool:
+        """Skip what is no tag; gives False when it is one that does not end."""
+        following = self.html[self.at + 1]
+        if following in "!?" or (
+            following == "/" and not self.html[self.at + 2 : self.at + 3].isalpha()
+        ):
+            self.skip_declaration()
+            return True
+        return False
 
     def skip_declaration(self) -> None:
         """Skip a comment, doctype or conditional; one without end is only its first sign."""

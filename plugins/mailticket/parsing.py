@@ -21,7 +21,7 @@ from mailticket.body import Rendered, Source, rendered
 from mailticket.charsets import decode, one_line
 from mailticket.content import read_content
 from mailticket.dates import read_date
-from mailticket.embedded import comparable, referenced
+from mailticket.embedded import comparable, mentions, referenced
 from mailticket.errors import LimitExceeded
 from mailticket.fields import FieldSection, read_fields, section_size
 from mailticket.filenames import safe_name, shortened
@@ -245,7 +245,7 @@ def _without_holes(shown: Rendered, attachments: tuple[Attachment, ...]) -> Rend
     gone = {each for each in identities if comparable(each) not in stays}
 
     def mended(html: str) -> str:
-        if "cid:" not in html.lower():
+        if not mentions(html, b"cid:"):
             return html
         # One pass for all of them: a mail can repeat an image a thousand times.
         html = _EMBEDDED.sub(lambda each: _same_image(each, same), html) if same else html
@@ -253,10 +253,10 @@ def _without_holes(shown: Rendered, attachments: tuple[Attachment, ...]) -> Rend
         named = (comparable(unescape(each[1])) for each in _EMBEDDED.finditer(html))
         return html if stays.issuperset(named) else drop_others(html, stays)
 
-    body = replace(shown.body, html=mended(shown.body.html))
-    new_part = replace(
-        shown.new_part, html=mended(shown.new_part.html), cut_html=mended(shown.new_part.cut_html)
-    )
+    whole, new = shown.body, shown.new_part
+    body = replace(whole, html=mended(whole.html))
+    kept = body.html if new.html is whole.html else mended(new.html)
+    new_part = replace(new, html=kept, cut_html=mended(new.cut_html))
     return replace(shown, body=body, new_part=new_part)
 
 
