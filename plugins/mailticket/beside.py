@@ -19,6 +19,8 @@ _GRACE = 10
 
 Tell = Callable[[str, int, int | None], None]
 """Called with (what, done, of how many)."""
+Hear = Callable[[], object]
+"""Waits for what is said; gives the last of it, or None when nobody will say anything any more."""
 
 
 def has_room() -> bool:
@@ -29,8 +31,8 @@ def has_room() -> bool:
 class Beside:
     """A step at work in a process of its own; it tells after each group how far it is."""
 
-    def __init__(self, step: Callable[[Tell], object], tell: Tell) -> None:
-        """Take the step, which is given whom to tell, and who is told here."""
+    def __init__(self, step: Callable[[Tell, Hear], object], tell: Tell) -> None:
+        """Take the step, which is given whom to tell and how to hear, and who is told here."""
         self._tell = tell
         self._goes_on = True
         self._line, theirs = FORK.Pipe()
@@ -56,12 +58,21 @@ class Beside:
             self._process.join()
         self._line.close()
 
+    def say(self, word: object) -> None:
+        """Say something to the step."""
+        with suppress(ConnectionError):  # it died: `goes_on` will say how
+            self._line.send(word)
+
+    def listen(self) -> None:
+        """Take in how far it is, without waiting. Raises what it raised."""
+        while self._goes_on and self._line.poll():
+            self._hear()
+
     def goes_on(self) -> bool:
         """Wait until it has got further; tell whether it goes on. Raises what it raised."""
-        told = False
-        while self._goes_on and (not told or self._line.poll()):
+        if self._goes_on:
             self._hear()
-            told = True
+        self.listen()
         return self._goes_on
 
     def _hear(self) -> None:
@@ -80,20 +91,30 @@ class Beside:
             raise heard
 
 
-def _work(step: Callable[[Tell], object], line: Connection, other_end: Connection) -> None:
+def _work(step: Callable[[Tell, Hear], object], line: Connection, other_end: Connection) -> None:
     # Ctrl-C reaches the whole group: the parent decides. Holding the parent's end as well would
     # keep this process at work after the parent's death.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     other_end.close()
     try:
-        step(lambda *far: line.send(far))
+        step(lambda *far: line.send(far), lambda: _heard(line))
     except ConnectionError:
         return  # nobody listens any more
     except BaseException as error:  # noqa: BLE001 - the parent is to raise it
         _send(line, error)
     else:
         _send(line, None)
+
+
+def _heard(line: Connection) -> object:
+    try:
+        word = line.recv()
+        while line.poll():
+            word = line.recv()
+    except (EOFError, ConnectionError):
+        return None
+    return word
 
 
 def _send(line: Connection, end: BaseException | None) -> None:

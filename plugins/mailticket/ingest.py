@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mailticket import __version__
-from mailticket.beside import Beside, has_room
+from mailticket.ahead import Ahead
 from mailticket.config import Inbox
 from mailticket.errors import NeverBegan, StoreUnavailable
-from mailticket.passage import Counts, Outside, Passage, Progress
+from mailticket.passage import Counts, Outside, Passage
 from mailticket.rules import site_rules, table, versions
 from mailticket.steps.cleanup import cleanup
 from mailticket.steps.fetch import fetch
@@ -39,8 +39,6 @@ STEPS: Mapping[str, Callable[[Passage], Counts]] = {
 }
 SHARED = ("parse",)
 """Tasks may share these, each with batches of its own; the step before numbers the batches."""
-TOGETHER = 100
-"""Messages from which a pass makes tickets while it parses; of fewer, each step takes no time."""
 PINS = ("fetch", "filter")
 """Clearing one of these decides anew, under the configuration of now (SPEC 6.4)."""
 
@@ -87,62 +85,67 @@ def take_step(p: Passage, step: str) -> Counts:
     The lease is given back after the last step that works on rows or mailbox, and by a step that
     fails: the next pass need not wait for it to run out.
     """
-    return _taken(p, step, lambda: STEPS[step](p))
-
-
-def _taken(p: Passage, step: str, act: Callable[[], Counts]) -> Counts:
-    p.outside.progress(step, 0, None)
     try:
-        counts = act()
-        p.runs.finish_step(p.run, step, counts, p.batch or 0)
+        counts = _finished(p, step, lambda: STEPS[step](p))
     except Exception:
         if p.batch is None:  # others may be at their parts of the step
-            _give_lease_back(p)
+            _give_lease_back(p.db, p.inbox.name, p.run.name)
         raise
     if step == "cleanup":
-        _give_lease_back(p)
+        _give_lease_back(p.db, p.inbox.name, p.run.name)
     return counts
 
 
-def _give_lease_back(p: Passage) -> None:
+def _finished(p: Passage, step: str, act: Callable[[], Counts]) -> Counts:
+    p.outside.progress(step, 0, None)
+    counts = act()
+    p.runs.finish_step(p.run, step, counts, p.batch or 0)
+    return counts
+
+
+def _give_lease_back(db: Database, inbox: str, run: str) -> None:
     # With the database out of reach it runs out by itself, and the first error is the one to tell.
     with suppress(StoreUnavailable):
-        p.runs.release_lease(p.inbox.name, p.run.name)
+        Runs(db).release_lease(inbox, run)
 
 
 def run_once(
     db: Database, inbox: Inbox, run_name: str, outside: Outside
 ) -> tuple[Counts, list[str]]:
-    """Take all steps one after the other; give the counts by verdict and what failed.
+    """Take all steps; give the counts by verdict and what failed.
 
-    Where there is much to parse and a core to do it on, ``upsert_ticket`` follows it at once.
+    Where there is much to do and a core to do it on, ``parse`` begins while the mailbox is still
+    read, and ``upsert_ticket`` follows it message by message.
     """
-    accepted = 0
-    for step in STEPS:
-        if step == "parse" and _pays(accepted):
-            continue
-        passage = begin(db, Turn(inbox.name, run_name, step), lambda: inbox, outside)
-        if step == "upsert_ticket" and _pays(accepted):
-            counts = _parse_and_upsert(passage, accepted)
-        else:
-            counts = take_step(passage, step)
-        accepted = counts.get("accepted", accepted)
+
+    def turn(step: str, outside: Outside = outside, db: Database = db) -> Passage:
+        return begin(db, Turn(inbox.name, run_name, step), lambda: inbox, outside)
+
+    ahead = Ahead(lambda told: turn("parse", told, db.another()), outside)
+    try:
+        with ahead:
+            taken = _taken_together(turn, ahead)
+    except Exception:
+        _give_lease_back(db, inbox.name, run_name)
+        raise
+    for step in list(STEPS)[taken:]:
+        passage = turn(step)
+        counts = take_step(passage, step)
     return counts, failures(passage)
 
 
-def _pays(messages: int) -> bool:
-    return messages >= TOGETHER and has_room()
-
-
-def _parse_and_upsert(p: Passage, messages: int) -> Counts:
-    db, turn = p.db.another(), Turn(p.inbox.name, p.run.name, "parse")
-
-    def parse(tell: Progress) -> Counts:
-        outside = replace(p.outside, progress=tell)
-        return take_step(begin(db, turn, lambda: p.inbox, outside), "parse")
-
-    with Beside(parse, p.outside.progress) as parsing:
-        return _taken(p, "upsert_ticket", lambda: follow(p, parsing, messages))
+def _taken_together(turn: Callable[[str], Passage], ahead: Ahead) -> int:
+    """Take the steps that ``ahead`` has a part in; give how many those are."""
+    p = turn("fetch")
+    _finished(p, "fetch", lambda: fetch(p, ahead.stored))
+    p = turn("filter")
+    accepted = _finished(p, "filter", lambda: ahead.filter(p))["accepted"]
+    parsing = ahead.parsing(accepted)
+    if parsing is None:
+        return 2
+    p = turn("upsert_ticket")
+    _finished(p, "upsert_ticket", lambda: follow(p, parsing, accepted))
+    return 4
 
 
 __all__ = ["PINS", "STEPS", "Turn", "begin", "failures", "run_once", "summary", "take_step"]

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mailticket import ingest
+from mailticket.ahead import TOGETHER
 from mailticket.beside import has_room
 from mailticket.errors import Lapsed, MailticketError
+from mailticket.ingest import STEPS
+from mailticket.passage import Outside
 from mailticket.store.postgres import Database as Store
+from services.airflow_stack import eventually
 from services.arena import Arena, MakeArena, die, mail
 
 pytestmark = pytest.mark.skipif(not has_room(), reason="one core: the steps come one by one")
 
-MAILS = ingest.TOGETHER + 60
+MAILS = TOGETHER + 60
 FIELDS = {
     "unknown_caller": "create_person",
     "person_defaults": {"org_id": "Acme"},
@@ -73,13 +77,105 @@ def test_tickets_are_made_while_others_are_parsed_in_the_order_of_the_mailbox(
     arena: Arena,
 ) -> None:
     told: list[tuple[str, int, int | None]] = []
-    arena.wrap = lambda outside: ingest.replace(outside, progress=lambda *far: told.append(far))
+    arena.wrap = lambda outside: replace(outside, progress=lambda *far: told.append(far))
     counts, failed = arena.run()
     assert (counts, failed) == ({"create": MAILS // EACH, "update": MAILS - MAILS // EACH}, [])
     _is_right(arena)
     assert _parses_beside(arena)
     assert ("parse", MAILS, MAILS) in told
     assert ("upsert_ticket", MAILS, MAILS) in told
+
+
+@pytest.fixture
+def patient(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> Arena:
+    """Read the mailbox in four batches, and wait after the last until something is parsed."""
+    monkeypatch.setattr("mailticket.steps.fetch.BATCH_MESSAGES", MAILS // 4)
+
+    def wait(step: str, done: int, _of: int | None) -> None:
+        if step == "fetch" and done == MAILS:
+            eventually(lambda: arena.rows("SELECT FROM mailticket.draft"), "a draft")
+
+    arena.wrap = lambda outside: replace(outside, progress=wait)
+    return arena
+
+
+def test_what_is_fetched_is_parsed_while_the_mailbox_is_still_read(patient: Arena) -> None:
+    patient.run()
+    _is_right(patient)
+    steps = "SELECT step, counts FROM mailticket.run_step ORDER BY finished_at"
+    told = dict(patient.rows(steps))
+    assert list(told) == list(STEPS)
+    assert (told["fetch"]["fetched"], told["filter"]["accepted"]) == (MAILS, MAILS)
+    assert told["parse"] == {"parsed": MAILS, "decided": 0, "found_automatic": 0}
+    [made_before_all_was_fetched] = patient.rows(
+        "SELECT (SELECT min(created_at) FROM mailticket.ticket) < s.finished_at"
+        "  FROM mailticket.run_step s WHERE s.step = 'fetch'"
+    )
+    assert made_before_all_was_fetched == (False,)
+
+
+def test_an_answer_that_lies_before_its_question_still_waits_for_it(make_arena: MakeArena) -> None:
+    arena = make_arena(**FIELDS)
+    answer = mail("Re: Late", message_id="<answer@acme.example>", headers=["References: <late@x>"])
+    late = mail("Late", message_id="<late@x>")
+    arena.deliver(answer, *map(_mail, range(MAILS)), late)
+    arena.run()
+    [(entry, question)] = arena.rows(
+        "SELECT e.ticket_id, (SELECT ticket_id FROM mailticket.message WHERE message_id = 'late@x')"
+        "  FROM mailticket.log_entry e JOIN mailticket.message m ON m.id = e.message"
+        " WHERE m.message_id = 'answer@acme.example'"
+    )
+    assert entry == question
+
+
+def test_what_is_not_whole_is_filtered_once_the_mailbox_is_read(
+    make_arena: MakeArena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailticket.steps.fetch.BATCH_MESSAGES", MAILS // 4)
+    arena = make_arena(**FIELDS, maximum_email_size="2K")
+    big = mail("Big", body="x" * 3000, message_id="<big@acme.example>")
+    arena.deliver(*map(_mail, range(7)), big, *map(_mail, range(8, MAILS)))
+    accepted: list[tuple[int, int]] = []
+
+    def look(step: str, _done: int, _of: int | None) -> None:
+        if step == "fetch":
+            accepted.extend(
+                arena.rows(
+                    "SELECT count(*) FILTER (WHERE stage <> 'fetched'), count(*)"
+                    "  FROM mailticket.attempt"
+                )
+            )
+
+    arena.wrap = lambda outside: replace(outside, progress=look)
+    arena.run()
+    assert (7, MAILS) in accepted
+    decided = [
+        (subject, by) for subject, _, verdict, by, _ in arena.status() if verdict != "create"
+    ]
+    assert ("Big", "too_big") in decided
+    assert len(arena.status()) == MAILS
+
+
+def test_a_mailbox_that_goes_away_meanwhile_leaves_nothing_begun(patient: Arena) -> None:
+    wait = patient.wrap
+
+    def goes_away(outside: Outside) -> Outside:
+        def progress(step: str, done: int, of: int | None) -> None:
+            wait(outside).progress(step, done, of)
+            if step == "filter" and done == MAILS and of is None:
+                raise MailticketError("the mailbox went away")
+
+        return replace(outside, progress=progress)
+
+    patient.wrap = goes_away
+    with pytest.raises(MailticketError, match="went away"):
+        patient.run()
+    left = "SELECT stage::text, tries, count(*) FROM mailticket.attempt GROUP BY 1, 2"
+    assert patient.rows(left) == [("parsed", 0, MAILS)]
+    assert not patient.rows("SELECT FROM mailticket.lease WHERE expires_at > now()")
+    patient.wrap = wait
+    patient.run("next")
+    _is_right(patient)
 
 
 @pytest.mark.parametrize("query", ["save_drafts", "load_drafts"])

@@ -54,7 +54,7 @@ class Database:
         try:
             with connection.cursor() as cursor:
                 cursor.execute(sql, values or None)
-                return cursor.fetchall() if cursor.description else []
+                return [] if cursor.description is None else cursor.fetchall()
         finally:
             connection.close()
 

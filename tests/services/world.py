@@ -105,7 +105,7 @@ class World(Arena):
             self._beside = (os.getpid(), self.database.connect())
         with self._beside[1].cursor() as cursor:
             cursor.execute(sql, values or None)
-            return cursor.fetchall() if cursor.description else []
+            return [] if cursor.description is None else cursor.fetchall()
 
     def as_told(self) -> dict[str, Any]:
         """Say in JSON what a pass in another interpreter has to know (``lone_pass``)."""

@@ -40,13 +40,22 @@ _Answer = Reading | Decision | None
 _Key = tuple[Row, Decision | None]
 
 
-def readings(p: Passage, attempts: Sequence[int]) -> Iterator[tuple[Row, Reading | Decision]]:
-    """Give each attempt's row, without its raw bytes, and its Reading or why there is none."""
+Decoders = Crew[_Question, _Answer]
+
+
+def decoders(p: Passage) -> Decoders:
+    """Give the children that decode, to be entered."""
     # What is the same for all goes to the children once, when they are made.
     decode = partial(_decode, p.inbox.parse_options(), p.inbox.inline_image_max_width)
-    with Crew[_Question, _Answer](decode, p.inbox.limit_seconds) as crew:
-        for (row, problem), answer in crew.each(_questions(p, attempts)):
-            yield row, problem or _reading(answer)
+    return Decoders(decode, p.inbox.limit_seconds)
+
+
+def readings(
+    p: Passage, attempts: Sequence[int], crew: Decoders
+) -> Iterator[tuple[Row, Reading | Decision]]:
+    """Give each attempt's row, without its raw bytes, and its Reading or why there is none."""
+    for (row, problem), answer in crew.each(_questions(p, attempts)):
+        yield row, problem or _reading(answer)
 
 
 def _questions(p: Passage, attempts: Sequence[int]) -> Iterator[tuple[_Key, _Question]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from mailticket.errors import MailboxUnavailable, RowRefused
@@ -22,13 +22,21 @@ from mailticket.steps.lying import (
 from mailticket.store.intake import Arrival, Epoch
 from mailticket.store.postgres import Row
 
-BATCH_BYTES = 16 * 1024**2
+BATCH_BYTES = 4 * 1024**2
 BATCH_MESSAGES = 200
 LISTED = 5000
 """So many lines of a listing are compared with our rows in one question."""
 
 
-def fetch(p: Passage) -> Counts:
+Told = Callable[[Passage, int], None]
+"""Called after each commit with how many messages the run has by then."""
+
+
+def _nobody(_p: Passage, _messages: int) -> None:
+    return
+
+
+def fetch(p: Passage, told: Told = _nobody) -> Counts:
     """Store what is new, oldest first, and take over what dead runs left undecided."""
     if (counts := p.runs.counts_of(p.run, "fetch")) is not None:
         p.log.info("this run had fetched already")
@@ -38,7 +46,7 @@ def fetch(p: Passage) -> Counts:
     if adopted:
         p.log.info(f"took over {adopted} messages that an earlier run left undecided")
     with mailbox_of(p) as mailbox:
-        look = _Fetch(p, mailbox, _epoch(p, mailbox), adopted)
+        look = _Fetch(p, mailbox, _epoch(p, mailbox), adopted, told)
         try:
             counts = look.take()
         except Reused as reused:
@@ -72,8 +80,11 @@ def _is_mark(mark: Row, header: bytes) -> bool:
 class _Fetch:
     """One look at one folder."""
 
-    def __init__(self, p: Passage, mailbox: Mailbox, epoch: Epoch, adopted: int) -> None:
+    def __init__(
+        self, p: Passage, mailbox: Mailbox, epoch: Epoch, adopted: int, told: Told
+    ) -> None:
         self.p, self.mailbox, self.epoch = p, mailbox, epoch
+        self.adopted, self.told = adopted, told
         # Where runs die again and again, no next one has more to do than the last.
         self.room = max(0, p.inbox.max_messages_per_run - adopted)
         self.limit = p.inbox.maximum_email_size
@@ -123,6 +134,7 @@ class _Fetch:
         for batch in batches:
             self._batch(batch, last if batch is batches[-1] else None)
             self.p.outside.progress("fetch", self.stored + self.recognised, None)
+            self.told(self.p, self.adopted + self.stored)
 
     def _batch(self, fresh: list[Listed], last: Listed | None) -> None:
         """Store what is new of a batch; ``last`` is the end of it, if all of it was taken."""

@@ -25,21 +25,55 @@ MOST_BATCHES = 500
 """Airflow maps a task over 1,024 at the most (``max_map_length``)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """How many messages go on, and how many their header sections decided."""
+
+    accepted: int = 0
+    decided: int = 0
+
+    @property
+    def total(self) -> int:
+        """All that were looked at."""
+        return self.accepted + self.decided
+
+    def __add__(self, more: Filtered) -> Filtered:
+        """Add what was filtered after these."""
+        return Filtered(self.accepted + more.accepted, self.decided + more.decided)
+
+
 def filter_messages(p: Passage) -> Counts:
     """Ask the rules of the first phase about each new message of the run."""
     reopened = _reopened(p) if p.run.clear_number else 0
-    pending = p.attempts.pending_headers(p.run)
-    accepted = done = 0
+    return finish_filter(p, decide_by_headers(p), reopened)
+
+
+def decide_by_headers(
+    p: Passage, before: Filtered | None = None, *, only_whole: bool = False
+) -> Filtered:
+    """Ask the rules about what is stored; ``before`` tells what was decided before.
+
+    With ``only_whole``, up to the first message of which there is no whole original: it may have
+    to be fetched, and a session for that may not be had while another one reads the mailbox.
+    """
+    filtered = before or Filtered()
+    pending = p.attempts.pending_headers(p.run, only_whole=only_whole)
+    of = None if only_whole else filtered.total + len(pending)
     for batch in _batches(pending):
-        accepted += _Batch(p, p.attempts.headers(batch)).decide()
-        done += len(batch)
+        accepted = _Batch(p, p.attempts.headers(batch)).decide()
+        filtered += Filtered(accepted, len(batch) - accepted)
         p.keep_lease()
-        p.outside.progress("filter", done, len(pending))
+        p.outside.progress("filter", filtered.total, of)
+    return filtered
+
+
+def finish_filter(p: Passage, filtered: Filtered, reopened: int = 0) -> Counts:
+    """Save what is too big, and spread what is to be parsed; give the counts of the step."""
     save_big(p)
     batches = p.attempts.number_batches(p.run, PARSED_MESSAGES, PARSED_BYTES, MOST_BATCHES)
     return {
-        "accepted": accepted,
-        "decided": len(pending) - accepted,
+        "accepted": filtered.accepted,
+        "decided": filtered.decided,
         "reopened": reopened,
         "batches": batches,
     }

@@ -11,7 +11,7 @@ from mailticket.errors import RowRefused
 from mailticket.judging import judge_content
 from mailticket.outgoing import one_line
 from mailticket.passage import REASON_SHOWN, Counts, Passage, failure, tell
-from mailticket.steps.decoding import Reading, readings
+from mailticket.steps.decoding import Decoders, Reading, decoders, readings
 from mailticket.steps.second_look import fresh_facts, note_failed_delivery, second_look
 from mailticket.steps.tries import portions
 from mailticket.store.attempts import Record, Stage, step_documents
@@ -21,6 +21,18 @@ GROUP_MESSAGES, GROUP_BYTES = 50, 8 * 1024**2
 """What is committed together: fewer commits, and little to do again after a kill."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """How many became drafts, and how many were decided by their content."""
+
+    parsed: int = 0
+    decided: int = 0
+
+    def __add__(self, more: Parsed) -> Parsed:
+        """Add what was parsed after these."""
+        return Parsed(self.parsed + more.parsed, self.decided + more.decided)
+
+
 def parse_messages(p: Passage) -> Counts:
     """Decode each accepted message of the run and ask the rules of the second phase.
 
@@ -28,22 +40,32 @@ def parse_messages(p: Passage) -> Counts:
     """
     if p.run.clear_number:
         p.attempts.reopen_for_parse(p.run, p.batch)
-    parsed, decided = parse_accepted(p)
+    return finish_parse(p, parse_accepted(p))
+
+
+def finish_parse(p: Passage, parsed: Parsed) -> Counts:
+    """Look again at what the header section decided; give the counts of the step."""
     found = second_look(p) if p.batch in (None, 1) else 0
-    return {"parsed": parsed, "decided": decided, "found_automatic": found}
+    return {"parsed": parsed.parsed, "decided": parsed.decided, "found_automatic": found}
 
 
-def parse_accepted(p: Passage) -> tuple[int, int]:
-    """Decode what is accepted; give how many were parsed, and how many decided."""
+def parse_accepted(p: Passage) -> Parsed:
+    """Decode what is accepted, by decoders that end with it."""
+    with decoders(p) as crew:
+        return parse_with(crew, p)
+
+
+def parse_with(crew: Decoders, p: Passage) -> Parsed:
+    """Decode what is accepted by now."""
     accepted = p.attempts.pending(p.run, "accepted", p.batch)
     parsed = done = 0
     for portion in portions(p, accepted):
-        for group in _groups(readings(p, portion)):
+        for group in _groups(readings(p, portion, crew)):
             parsed += _keep(p, [_judged(p, row, reading) for row, reading in group])
             done += len(group)
             p.outside.progress("parse", done, len(accepted))
             p.keep_lease()
-    return parsed, len(accepted) - parsed
+    return Parsed(parsed, len(accepted) - parsed)
 
 
 _Read = tuple[Row, Reading | Decision]

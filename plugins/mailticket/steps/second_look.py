@@ -16,7 +16,7 @@ from mailticket.message import Message
 from mailticket.outgoing import one_line
 from mailticket.passage import REASON_SHOWN, Passage, tell
 from mailticket.rules import asks_of_content
-from mailticket.steps.decoding import Reading, readings
+from mailticket.steps.decoding import Reading, decoders, readings
 from mailticket.steps.tries import portions
 from mailticket.store.attempts import step_documents
 from mailticket.store.facts import FactFinder, Question
@@ -26,10 +26,11 @@ from mailticket.store.postgres import Row
 def second_look(p: Passage) -> int:
     """Read what was rejected or taken for a report unread; give how many turn out automatic."""
     found = 0
-    for portion in portions(p, p.attempts.decided_unread(p.run)):
-        for row, reading in readings(p, portion):
-            found += _looked_at(p, row, reading)
-            p.keep_lease()
+    with decoders(p) as crew:
+        for portion in portions(p, p.attempts.decided_unread(p.run)):
+            for row, reading in readings(p, portion, crew):
+                found += _looked_at(p, row, reading)
+                p.keep_lease()
     return found
 
 

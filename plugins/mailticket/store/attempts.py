@@ -103,9 +103,12 @@ class Attempts:
         )
         return given
 
-    def pending_headers(self, run: Run) -> list[tuple[int, int]]:
-        """Give what no rule was asked about yet, with the bytes of each header section."""
-        rows = self._db.rows("pending", run=run.id, stage="fetched", batch=None)
+    def pending_headers(self, run: Run, *, only_whole: bool = False) -> list[tuple[int, int]]:
+        """Give what no rule was asked about yet, with the bytes of each header section.
+
+        With ``only_whole``, what comes before the first that was not fetched in full.
+        """
+        rows = self._db.rows("pending_headers", run=run.id, only_whole=only_whole)
         return [(row["attempt"], row["header_size"]) for row in rows]
 
     def begun(self, attempts: Sequence[int]) -> set[int]:

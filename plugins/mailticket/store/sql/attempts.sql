@@ -5,6 +5,19 @@ SELECT a.id AS attempt, a.message, m.header_size
    AND (%(batch)s::int IS NULL OR coalesce(a.batch, 1) = %(batch)s)
  ORDER BY a.message
 
+-- name: pending_headers
+WITH pending AS (
+    SELECT a.id AS attempt, a.message, m.header_size, o.whole
+      FROM mailticket.attempt a
+      JOIN mailticket.message m ON m.attempt = a.id
+      LEFT JOIN mailticket.original o ON o.message = m.id
+     WHERE a.run = %(run)s AND a.status = 'new' AND a.stage = 'fetched')
+SELECT attempt, header_size FROM pending
+ WHERE NOT %(only_whole)s
+    OR message < coalesce((SELECT min(message) FROM pending WHERE whole IS NOT TRUE),
+                          9223372036854775807)
+ ORDER BY message
+
 -- name: parsed_in_order
 -- What is parsed, up to the first message that no task came to: the order of the mailbox is that of
 -- the effects. One whose decoding ended its task each time (`tries`) holds nobody up, once nobody
