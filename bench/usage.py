@@ -28,6 +28,11 @@ def children(pid: int) -> list[int]:
     return []
 
 
+def tree(pid: int) -> list[int]:
+    """Give a process and its descendants."""
+    return [pid, *(one for child in children(pid) for one in tree(child))]
+
+
 def memory_of(pid: int) -> float:
     """MiB of a process and its descendants; what they share counts once (PSS)."""
     own = 0.0
@@ -56,4 +61,8 @@ class Memory:
 
     def _look(self) -> None:
         while not self._over.wait(_EVERY):
-            self.peak = max(self.peak, memory_of(self._pid))
+            before = tree(self._pid)
+            found = memory_of(self._pid)
+            # Of a process that is born between two looks, what it shares would count twice.
+            if tree(self._pid) == before:
+                self.peak = max(self.peak, found)
