@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mailticket.beside import has_room
 from services.gate import Turn, chosen
 from services.letters import Letter, Writer
 from services.world import INBOXES, World
@@ -32,6 +33,12 @@ def test_without_a_fault_the_world_is_as_it_should_be(world: World, chance: rand
     assert len({one.verdict for one in world.letters}) == 6
 
 
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a pass over few mails do what one over many does: parse beside, batch by batch."""
+    monkeypatch.setattr("mailticket.ahead.TOGETHER", 1)
+    monkeypatch.setattr("mailticket.steps.fetch.BATCH_MESSAGES", 4)
+
+
 def points(turns: list[Turn], chance: random.Random) -> list[Turn]:
     """Choose what an ordinary test fails at: sends, settles and commits first."""
     return chosen(turns, most=KILLS, pick=chance.sample)
@@ -49,6 +56,20 @@ def test_killed_at_sends_settles_commits_and_others_nothing_is_lost_or_doubled(
         "postgres",
     }
     for point in points(turns, chance):
+        killed_at(world, letters, point.number)
+
+
+@pytest.mark.skipif(not has_room(), reason="one core: the steps come one by one")
+@pytest.mark.parametrize("kind", ["imap-move", "pop3-delete"])
+def test_killed_while_it_parses_beside_nothing_is_lost_or_doubled(
+    make_world: MakeWorld, chance: random.Random, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """As a large pass does it; the one that dies may be either of the two processes."""
+    world = make_world(kind)
+    letters = backlog(world, chance)
+    world.begin(letters)
+    at_once(monkeypatch)
+    for point in points(world.turns(world.run), chance):
         killed_at(world, letters, point.number)
 
 

@@ -24,8 +24,14 @@ TOLD = 50
 @pytest.mark.long
 @pytest.mark.parametrize("kind", INBOXES)
 def test_random_kills_over_thousands_of_mails(
-    make_world: MakeWorld, chance: random.Random, kind: str, capsys: pytest.CaptureFixture[str]
+    make_world: MakeWorld,
+    chance: random.Random,
+    kind: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("mailticket.ahead.TOGETHER", 3)  # passes of both kinds: some parse beside
+    monkeypatch.setattr("mailticket.steps.fetch.BATCH_MESSAGES", 4)
     world = make_world(kind, unknown_caller_reply=None)
     letters = Writer(chance, people=200).many(MAILS // len(INBOXES))
     world.begin(letters, 0)
