@@ -1,11 +1,12 @@
 """How fast mail becomes tickets: Dovecot to committed rows, and where the time goes.
 
-    .venv/bin/python bench/ingest.py [--n 1000] [--cores 2] [--no-round-trips]
+    .venv/bin/python bench/ingest.py [--n 1000] [--cores 2] [--no-round-trips] [--durable]
 
 Starts its own Dovecot and PostgreSQL on loopback, makes the mails (``make_corpus.py``), and runs
 ``bin/mailticket run`` once as a process of its own, on so many cores together with both servers.
 The floor is a process that does nothing but fetch the same mails with imaplib and insert them with
-the driver. CPU seconds and ratios within one run count; wall seconds on a shared machine do not.
+the driver. PostgreSQL waits for the disk at each commit with ``--durable`` only. CPU seconds and
+ratios within one run count; wall seconds on a shared machine do not.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ for start in range(0, len(uids), 200):
 client.logout()
 print(size)
 """
+_DURABLE = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes", "autovacuum"), "on")
 _STEPS = """
 SELECT s.step, sum(extract(epoch FROM s.finished_at - s.began))::float
   FROM (SELECT t.step, t.finished_at, coalesce(
@@ -137,13 +139,15 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=1000, help="mails")
     parser.add_argument("--cores", type=int, default=2, help="cores for all that takes part")
     parser.add_argument("--no-round-trips", action="store_true", help="do not count them")
+    parser.add_argument("--durable", action="store_true", help="commits wait for the disk")
     options = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         truth = corpus(folder / "mails", options.n)
-        dovecot, server = Dovecot(folder / "dovecot"), DatabaseServer.start()
+        server = DatabaseServer.start(_DURABLE if options.durable else {})
+        dovecot = Dovecot(folder / "dovecot")
         try:
             dovecot.start()
             for mail in truth:
