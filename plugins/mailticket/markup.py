@@ -196,7 +196,8 @@ class _Writer:
         found = attributes_of(inside)
         if self.dress:
             self.dress.start(written, found)
-        if not (tag := self.rewritten(name, found)):
+        make = self.known_tag if len(inside) <= REMEMBERED else self.rewritten
+        if not (tag := make(name, found)):
             return
         self.nodes += (8 if name == "img" else 1) + len(self.cells[-1])
         self.out.append(tag)
@@ -205,19 +206,23 @@ class _Writer:
             while self.html[self.at : self.at + 1] in ("\n", "\r"):
                 self.at += 1
 
-    def rewritten(self, name: str, found: Attributes) -> str:
-        """Give the start tag to write, ``""`` for none; most occur again and again in a mail."""
+    def known_tag(self, name: str, found: Attributes) -> str:
+        """Give the start tag to write; most occur again and again in a mail."""
         key = (name, *found.items())
-        if (known := self.known.get(key)) is not None:
-            return known
-        attributes = self.rewrite(name, found)
-        tag = ""
-        if attributes is not None:
-            kept = "".join(f' {key}="{as_attribute(value)}"' for key, value in attributes.items())
-            tag = f"<{name}{kept}>"
-        if len(tag) <= REMEMBERED and len(self.known) < _MOST_REMEMBERED:
-            self.known[key] = tag
+        tag = self.known.get(key)
+        if tag is None:
+            tag = self.rewritten(name, found)
+            if len(self.known) < _MOST_REMEMBERED:
+                self.known[key] = tag
         return tag
+
+    def rewritten(self, name: str, found: Attributes) -> str:
+        """Give the start tag to write, ``""`` for none."""
+        attributes = self.rewrite(name, found)
+        if attributes is None:
+            return ""
+        kept = "".join(f' {key}="{as_attribute(value)}"' for key, value in attributes.items())
+        return f"<{name}{kept}>"
 
     def opens(self, name: str) -> bool:
         """Note that an element opens; gives False where there is no room for it."""
