@@ -10,6 +10,7 @@ from zlib import crc32
 import pytest
 
 from demo.home import Home
+from services import seeds
 from services.airflow_stack import AirflowStack
 from services.arena import Arena
 from services.database import Database, DatabaseServer
@@ -112,3 +113,8 @@ def airflow_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowS
             yield servers
         finally:
             servers.stop()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the seeds of the tests of faults, which workers of xdist cannot."""
+    seeds.tell(terminalreporter)

@@ -15,6 +15,7 @@ from services.dovecot import Dovecot
 from services.gate import Gate
 from services.letters import SETTINGS
 from services.post_office import PostOffice
+from services.seeds import KILLS, SEED
 from services.world import FIELDS, INBOXES, World
 
 
@@ -28,12 +29,14 @@ def post_office() -> Iterator[PostOffice]:
 
 
 @pytest.fixture
-def chance(capsys: pytest.CaptureFixture[str]) -> random.Random:
-    """Give what decides where to fail; the seed is printed, and MAILTICKET_SEED repeats one."""
-    seed = int(os.environ.get("MAILTICKET_SEED", random.SystemRandom().randrange(10**6)))
-    with capsys.disabled():
-        print(f" MAILTICKET_SEED={seed} ", end="", flush=True)  # noqa: T201
-    print(f"MAILTICKET_SEED={seed}")  # noqa: T201  and once more where the test fails
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """Give what decides where to fail; MAILTICKET_SEED repeats one. All seeds are told at the end.
+
+    A worker of xdist has no terminal: what it would print itself is seen by nobody.
+    """
+    seed = int(os.environ.get(SEED, random.SystemRandom().randrange(10**6)))
+    request.node.user_properties.append((SEED, seed))
+    print(f"{SEED}={seed}")  # noqa: T201  and once more where the test fails
     return random.Random(seed)
 
 
@@ -42,10 +45,15 @@ MakeWorld = Callable[..., World]
 
 @pytest.fixture
 def make_world(
-    dovecot: Dovecot, database: Database, post_office: PostOffice, tmp_path: Path
+    dovecot: Dovecot,
+    database: Database,
+    post_office: PostOffice,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> Iterator[MakeWorld]:
     """Give a world with an inbox of a kind (``INBOXES``), more fields and settings by keyword."""
     gates: list[Gate] = []
+    worlds: list[World] = []
 
     def make(
         kind: str,
@@ -58,7 +66,7 @@ def make_world(
         gate = Gate({**servers, "postgres": database.server.port}, database)
         gates.append(gate.__enter__())
         chosen = INBOXES[kind]
-        return World(
+        world = World(
             dovecot,
             database,
             fields={**FIELDS, **chosen, **fields},
@@ -67,7 +75,10 @@ def make_world(
             gate=gate,
             people="unknown_caller" not in chosen,
         )
+        worlds.append(world)
+        return world
 
     yield make
+    request.node.user_properties.append((KILLS, sum(world.kills for world in worlds)))
     for gate in gates:
         gate.__exit__()

@@ -68,6 +68,8 @@ class World(Arena):
     """How often a message may have been decided: once, and once more for each clear."""
     vanished: int = field(kw_only=True, default=0)
     """The delivery that another client took away."""
+    kills: int = field(kw_only=True, default=0)
+    """How many of its passes and tasks were killed."""
     passing: bool = field(kw_only=True, default=False)
     """What last ended in an error would be tried again by Airflow."""
     _beside: tuple[int, Any] = field(kw_only=True, default=(0, None))
@@ -178,6 +180,7 @@ class World(Arena):
             told = os.WEXITSTATUS(status)
             assert told in {0, _PASSES, _STAYS}, "a pass ended in an error that is none of ours"
             self.passing = told == _PASSES
+        self.kills += os.WIFSIGNALED(status)
         return os.WIFSIGNALED(status)
 
     def turns(self, work: Callable[[], object]) -> list[Turn]:
