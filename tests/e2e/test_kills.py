@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import imaplib  # noqa: TID251 -- it looks what lies in the mailboxes
 import os
 import signal
 from collections import Counter
@@ -13,9 +12,9 @@ from typing import Any
 import psycopg2  # noqa: TID251 -- it stands in the way of tasks
 import pytest
 
-from demo.ports import LOOPBACK
 from mailticket.ingest import STEPS
 from services.airflow_stack import AirflowStack, eventually, process_of
+from services.mailbox_of import lying
 
 pytestmark = pytest.mark.slow
 
@@ -117,19 +116,3 @@ def worker_of(airflow: AirflowStack, run_id: str, step: str) -> int:
     worker = process_of(task["id"])
     assert worker is not None
     return worker
-
-
-def lying(airflow: AirflowStack, user: str) -> list[str]:
-    """List the Message-IDs of what lies in a mailbox."""
-    with imaplib.IMAP4(LOOPBACK, airflow.stack.mail.imap_port) as client:
-        client.login(f"{user}@acme.test", airflow.stack.secrets.mail_password)
-        client.select()
-        _, found = client.search(None, "ALL")
-        numbers = found[0].decode().split()
-        return [_message_id(client, number) for number in numbers]
-
-
-def _message_id(client: imaplib.IMAP4, number: str) -> str:
-    _, answer = client.fetch(number, "(BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
-    header = b"".join(part[1] for part in answer if isinstance(part, tuple))
-    return header.decode().partition(":")[2].strip()

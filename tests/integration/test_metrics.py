@@ -117,11 +117,16 @@ def test_what_waits_has_a_number_and_an_age_and_nothing_is_zero(make_arena: Make
     assert found["oldest_undecided", "support"] == pytest.approx(3600, abs=60)
     assert found["last_look", "support"] == pytest.approx(7200, abs=60)
     assert found["undecided", "idle"] == found["oldest_in_outbox", "idle"] == 0
-    assert (
-        "last_look",
-        "stuck_in_outbox",
-        "idle",
-    ) not in found  # never read: an age of zero would be a lie
+    assert ("last_look", "idle") not in found  # never read: an age of zero would be a lie
+    assert found["stuck_in_outbox", "idle"] == 0
+
+
+def test_the_mapping_is_tried_with_every_figure_that_is_given_out(make_arena: MakeArena) -> None:
+    arena = make_arena(**CREATES)
+    arena.deliver(mail("One"))
+    arena.steps("r1", "fetch", "filter", "parse", "upsert_ticket")
+    given = {name for name, *_ in [*figures(arena, "r1"), *levels(arena, "support")]}
+    assert given == {sent.split(".")[2] for sent in SENT}
 
 
 def test_plain_statsd_gets_the_tags_in_the_name() -> None:

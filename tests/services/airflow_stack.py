@@ -23,6 +23,7 @@ from demo.database import Database
 from demo.home import CLONE, Home
 from demo.ports import LOOPBACK
 from demo.stack import METADATA, TICKETS, Stack
+from services.figures import Figures
 
 WRONG_PASSWORD = "not-the-password-of-locked"
 PATIENCE = 400
@@ -50,6 +51,8 @@ class AirflowStack:
     inboxes: dict[str, Json]
     settings: Mapping[str, str] = field(default_factory=lambda: QUICK)
     """More of Airflow's environment."""
+    figures: Figures = field(default_factory=Figures)
+    """What its metrics were sent."""
     stack: Stack = field(init=False, repr=False)  # it knows secrets
     _client: httpx.Client | None = None
 
@@ -57,7 +60,8 @@ class AirflowStack:
 
     def start(self) -> None:
         self.stack = Stack.on(self.home)
-        self.stack.airflow.settings = self.settings
+        self.figures.start()
+        self.stack.airflow.settings = {**self.settings, **self.figures.environment()}
         self.stack.postgres.settings = {"fsync": "off"}
         self.stack.postgres.start()
         for name in (METADATA, TICKETS):
@@ -72,6 +76,7 @@ class AirflowStack:
 
     def stop(self) -> None:
         self.stack.stop()
+        self.figures.stop()
 
     def _seed(self) -> None:
         connections = [self._tickets(), self._smtp(), *map(self.mailbox, self.inboxes)]
@@ -345,6 +350,12 @@ class Run:
     def clear(self, task: str) -> Run:
         """Clear a task with what follows, and wait for the run's end."""
         self.begin_clearing(task)
+        return self.airflow.ended(self.inbox, self.run_id)
+
+    def clear_all(self) -> Run:
+        """Clear the run itself, as the button above its tasks does, and wait for its end."""
+        body = {"dry_run": False, "only_failed": False}
+        self.airflow.call("POST", f"{self._path}/clear", json=body)
         return self.airflow.ended(self.inbox, self.run_id)
 
     def begin_clearing(self, task: str) -> None:
