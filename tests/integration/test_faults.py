@@ -21,6 +21,7 @@ from mailticket.steps.tries import MOST_TRIES
 from mailticket.store.postgres import Database as Store
 from services.arena import Arena, MakeArena, die, mail
 from services.post_office import PostOffice
+from services.seeds import SEED
 
 CREATES = {"unknown_caller": "create_person", "person_defaults": {"org_id": "Acme"}}
 OPS = "ops@x.example"
@@ -33,10 +34,11 @@ def arena(make_arena: MakeArena) -> Arena:
 
 
 @pytest.fixture
-def chance() -> random.Random:
-    """Give what decides where to kill; the seed is printed, and MAILTICKET_SEED repeats one."""
-    seed = int(os.environ.get("MAILTICKET_SEED", random.SystemRandom().randrange(10**6)))
-    print(f"MAILTICKET_SEED={seed}")  # noqa: T201  pytest shows it when the test fails
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """Give what decides where to kill; the seed is told at the end, MAILTICKET_SEED repeats one."""
+    seed = int(os.environ.get(SEED, random.SystemRandom().randrange(10**6)))
+    request.node.user_properties.append((SEED, seed))
+    print(f"{SEED}={seed}")  # noqa: T201  pytest shows it when the test fails
     return random.Random(seed)
 
 
