@@ -19,6 +19,7 @@ def tell(reporter: pytest.TerminalReporter) -> None:
         return
     reporter.section("seeds of the tests of faults")
     for test, one in sorted(seeds.items()):
-        reporter.write_line(f"{SEED}={one[SEED]:<6} {one.get(KILLS, 0):4} kills  {test}")
+        kills = f"{one[KILLS]} kills" if KILLS in one else ""
+        reporter.write_line(f"{SEED}={one[SEED]:<6} {kills:>10}  {test}")
     total = sum(one.get(KILLS, 0) for one in given.values())
-    reporter.write_line(f"{total} kills by {len(seeds)} tests")
+    reporter.write_line(f"{total} kills were counted")
