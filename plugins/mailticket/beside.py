@@ -16,11 +16,12 @@ from mailticket.forking import FORK, start_sharing
 
 _GRACE = 10
 """Seconds that the process has to end in when it is told to."""
+_HEARD = "heard"
 
 Tell = Callable[[str, int, int | None], None]
 """Called with (what, done, of how many)."""
 Hear = Callable[[], object]
-"""Waits for what is said; gives the last of it, or None when nobody will say anything any more."""
+"""Waits for what is said; gives it, or None when nobody will say anything any more."""
 
 
 def has_room() -> bool:
@@ -35,6 +36,8 @@ class Beside:
         """Take the step, which is given whom to tell and how to hear, and who is told here."""
         self._tell = tell
         self._goes_on = True
+        self._is_unheard = False
+        self._next: object = None
         self._line, theirs = FORK.Pipe()
         self._process = FORK.Process(target=_work, args=(step, theirs, self._line))
         start_sharing(self._process)
@@ -59,7 +62,14 @@ class Beside:
         self._line.close()
 
     def say(self, word: object) -> None:
-        """Say something to the step."""
+        """Say something to the step, without waiting; of what it has not heard, the last counts.
+
+        One word at a time is on its way: if both sides filled the line, neither would ever read.
+        """
+        if self._is_unheard:
+            self._next = word
+            return
+        self._is_unheard = True
         with suppress(ConnectionError):  # it died: `goes_on` will say how
             self._line.send(word)
 
@@ -86,9 +96,18 @@ class Beside:
         if isinstance(heard, tuple):
             self._tell(*heard)
             return
+        if heard == _HEARD:
+            self._was_heard()
+            return
         self._goes_on = False
         if isinstance(heard, BaseException):
             raise heard
+
+    def _was_heard(self) -> None:
+        self._is_unheard = False
+        word, self._next = self._next, None
+        if word is not None:
+            self.say(word)
 
 
 def _work(step: Callable[[Tell, Hear], object], line: Connection, other_end: Connection) -> None:
@@ -110,8 +129,7 @@ def _work(step: Callable[[Tell, Hear], object], line: Connection, other_end: Con
 def _heard(line: Connection) -> object:
     try:
         word = line.recv()
-        while line.poll():
-            word = line.recv()
+        line.send(_HEARD)
     except (EOFError, ConnectionError):
         return None
     return word
